@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// The image. It is linked at IMAGE_BASE, loaded at IMAGE_PHYS, and in one
+// piece in the file, because loaders of the Multiboot protocols copy it as
+// plain bytes. The parts are page-aligned so that mm_init can give each its
+// rights: text executable, rodata read-only, data and bss writable. The order
+// matters to the second link: the symbol table (in rodata, tools/symbols) may
+// only move what lies behind the text.
+
+#include "config.h"
+
+OUTPUT_FORMAT("elf64-x86-64")
+ENTRY(boot_multiboot)
+
+PHDRS {
+	image PT_LOAD FLAGS(7);
+	note PT_NOTE FLAGS(4);
+	stack PT_GNU_STACK FLAGS(6);
+}
+
+SECTIONS {
+	. = IMAGE_BASE;
+	image_start = .;
+	text_start = .;
+
+	.boot : AT(ADDR(.boot) - IMAGE_BASE + IMAGE_PHYS) {
+		KEEP(*(.boot.header))
+		KEEP(*(.boot.text))
+		KEEP(*(.boot.data))
+	} :image
+
+	.gate.text ALIGN(4096) : AT(ADDR(.gate.text) - IMAGE_BASE + IMAGE_PHYS) {
+		gate_text_start = .;
+		KEEP(*(.gate.text))
+		gate_text_end = .;
+	} :image
+
+	.text ALIGN(4096) : AT(ADDR(.text) - IMAGE_BASE + IMAGE_PHYS) {
+		*(.text .text.*)
+	} :image
+	. = ALIGN(4096);
+	text_end = .;
+
+	.rodata ALIGN(4096) : AT(ADDR(.rodata) - IMAGE_BASE + IMAGE_PHYS) {
+		rodata_start = .;
+		*(.rodata .rodata.*)
+		*(.data.rel.ro .data.rel.ro.*)
+		*(.got .got.plt)
+		// liblzma's constructor (domain/vector.c runs it)
+		init_array_start = .;
+		KEEP(*(.init_array))
+		init_array_end = .;
+	} :image
+	.extable ALIGN(8) : AT(ADDR(.extable) - IMAGE_BASE + IMAGE_PHYS) {
+		extable_start = .;
+		KEEP(*(.extable))
+		extable_end = .;
+	} :image
+	.note.pvh ALIGN(4) : AT(ADDR(.note.pvh) - IMAGE_BASE + IMAGE_PHYS) {
+		KEEP(*(.note.pvh))
+	} :image :note
+	.symbols ALIGN(4) : AT(ADDR(.symbols) - IMAGE_BASE + IMAGE_PHYS) {
+		KEEP(*(.symbols))
+	} :image
+	. = ALIGN(4096);
+	rodata_end = .;
+
+	.data ALIGN(4096) : AT(ADDR(.data) - IMAGE_BASE + IMAGE_PHYS) {
+		data_start = .;
+		*(.data .data.*)
+		. = ALIGN(16);
+	} :image
+	image_file_end = .;
+
+	.bss ALIGN(4096) : AT(ADDR(.bss) - IMAGE_BASE + IMAGE_PHYS) {
+		bss_start = .;
+		*(.bss .bss.*)
+		. = ALIGN(PERCPU_SIZE);
+		KEEP(*(.early_block))
+		. = ALIGN(4096);
+	} :image
+	data_end = .;
+	image_end = .;
+
+	/DISCARD/ : {
+		*(.comment .note.GNU-stack .note.gnu.* .eh_frame* .note)
+		*(.init .fini .ctors .dtors .gnu.warning.*)
+	}
+}
+
+ASSERT(gate_text_end - gate_text_start <= 4096, "entry stubs: one page")
+ASSERT(image_end - image_start <= 0x1000000, "fits the boot page tables")

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// The numbers the whole hypervisor agrees on: where things live in the
+// address space, and how many of each there may be. Included by C, assembly
+// and the linker script, hence macros and no C syntax. docs/memory-map.md
+// tells the same in prose.
+#pragma once
+
+// The ABI reserves L4 slots 256..271 for the hypervisor. Every address of
+// ours lies there, so no guest address can alias one.
+#define HV_START		0xffff800000000000
+#define HV_END			0xffff880000000000
+#define HV_FIRST_SLOT		256
+#define HV_NR_SLOTS		16
+
+#define M2P_BASE		0xffff800000000000	// slot 256, guest RO
+#define PERCPU_BASE		0xffff808000000000	// slot 257
+#define MMIO_BASE		0xffff80c000000000	// slot 257, upper half
+#define MMIO_END		0xffff810000000000
+#define IMAGE_BASE		0xffff810000000000	// slot 258
+#define FRAMES_BASE		0xffff818000000000	// slot 259
+#define M2P_RW_BASE		0xffff81c000000000	// slot 259, upper half
+#define DIRECT_BASE		0xffff820000000000	// slots 260..271: 6 TiB
+#define DIRECT_END		0xffff880000000000
+
+// Physical address the image is linked to load at.
+#define IMAGE_PHYS		0x200000
+
+// One block of addresses per processor (see struct cpu in cpu/percpu.h).
+// The block is aligned to its size so that any stack pointer finds it.
+#define PERCPU_SIZE		0x40000
+#define PERCPU_STUB		0x00000	// entry stubs: shared text, read-only
+#define PERCPU_DATA		0x01000	// struct cpu; must follow the stub
+#define PERCPU_DATA_SIZE	0x03000
+#define PERCPU_IST_NMI		0x05000	// each IST stack: one page, guard below
+#define PERCPU_IST_MC		0x07000
+#define PERCPU_IST_DF		0x09000
+#define PERCPU_IST_DB		0x0b000
+#define PERCPU_STACK		0x10000	// main stack, guard page below
+#define PERCPU_STACK_SIZE	0x08000
+#define PERCPU_GDT		0x20000	// 16 pages: 14 guest, 1 ours, 1 empty
+#define PERCPU_LDT		0x30000	// 16 pages: the vCPU's LDT
+
+#define MAX_CPUS		128
+#define MAX_VCPUS		128	// per domain
+#define MAX_DOMAINS		1024
+
+// Selectors, in the reserved part of the GDT (page 14). The ring-3 ones are
+// ABI (FLAT_RING3_*), the others are ours.
+#define GDT_GUEST_PAGES		14
+#define SEL_HV_CS		0xe008
+#define SEL_HV_DS		0xe010
+#define SEL_RING1_CS		0xe019	// gate mode
+#define SEL_USER_CS32		0xe023
+#define SEL_USER_SS		0xe02b
+#define SEL_USER_CS64		0xe033
+#define SEL_RING1_SS		0xe039	// gate mode
+#define SEL_TSS			0xe040	// 16 bytes
+#define SEL_LDT			0xe050	// 16 bytes
+
+// IST indices in the TSS (1-based as the hardware counts).
+#define IST_NMI			1
+#define IST_MC			2
+#define IST_DF			3
+#define IST_DB			4

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+//
+// The way out to the guest. Rare work is announced by bits in cpu->pending, so
+// the common way is two tests. This is also the only place where one vCPU gives
+// way to another, and where an idle processor waits.
+#include "cpu/cpu.h"
+#include "cpu/priv.h"
+
+#include "events/events.h"
+#include "hw/cpu.h"
+#include "sched/sched.h"
+
+static void do_pending(struct cpu *c, struct regs *r)
+{
+	u32 bits = __atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST);
+
+	if (bits & PENDING_TIMER)
+		timer_run();
+	if ((bits & PENDING_SCHED) || !c->curr)
+		sched_pick(r);
+	if ((bits & PENDING_ROOT) && c->curr)
+		root_load(c->curr);
+}
+
+// An interrupt that sets a bit after the test is taken inside cpu_idle_wait().
+static void idle(struct cpu *c)
+{
+	if (!READ_ONCE(c->pending))
+		cpu_idle_wait();
+}
+
+static bool has_upcall(const struct vcpu *v)
+{
+	return event_deliverable(v) || unlikely(READ_ONCE(v->nmi_pending));
+}
+
+void guest_exit(struct regs *r)
+{
+	struct cpu *c = cpu_this();
+
+	for (;;) {
+		while (unlikely(READ_ONCE(c->pending) || !c->curr)) {
+			do_pending(c, r);
+			if (!c->curr)
+				idle(c);
+		}
+		if (!has_upcall(c->curr))
+			break;
+		bounce_pending(c->curr, r);
+		// It may have crashed the domain; else the mask is set now, or
+		// an NMI waits for the handler of the one before.
+		if (!READ_ONCE(c->pending))
+			break;
+	}
+	c->work = 0;
+}
+
+void cpu_enter_guests(void)
+{
+	cpu_pend(cpu_this(), PENDING_SCHED);
+	gate_enter(guest_regs());
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// What one processor owns. Each has a block of PERCPU_SIZE bytes of addresses,
+// aligned to its size: entry stubs, this structure, stacks, and the windows
+// through which the running vCPU's GDT and LDT are seen (config.h has the
+// offsets). A stack pointer rounded down finds the block, so the hypervisor
+// needs no segment register of its own: GS belongs to the guest (gate.md S8).
+#pragma once
+
+#include "config.h"
+#include "cpu/regs.h"
+#include "hw/percpu.h"
+#include "lib/lock.h"
+#include "lib/types.h"
+#include "sched/timer.h"
+
+struct vcpu;
+
+// Things counted per processor, for `bench/` and debug key 'c'. Names for
+// printing are in cpu/counters.c, in this order.
+enum counter {
+	CNT_SYSCALL, // guest user system calls bounced to guest kernels
+	CNT_HYPERCALL, // hypercalls, iret and those in multicalls included
+	CNT_IRET, // iret hypercalls
+	CNT_CR3, // CR3 writes while guests exist, for any reason
+	CNT_CR3_MODE, // of these: guest user/kernel switches
+	CNT_FLUSH, // full TLB flushes asked for by guests or by us
+	CNT_INVLPG, // single invalidations
+	CNT_PF_GUEST, // page faults bounced to guests
+	CNT_PTWR, // emulated page-table writes
+	CNT_EMUL, // emulated privileged instructions
+	CNT_IO, // emulated port accesses
+	CNT_EVENT, // event upcalls delivered
+	CNT_IRQ, // hardware interrupts taken
+	CNT_SWITCH, // vCPU switches
+	CNT_MAX,
+};
+
+// Bits of cpu->pending: rare work for the way out to the guest.
+#define PENDING_SCHED 0x1u // ask the scheduler who runs next
+#define PENDING_TIMER 0x2u // the timer interrupt came: run expired timers
+#define PENDING_KEYS 0x4u // serial input to look at
+#define PENDING_ROOT 0x8u // the running vCPU's root must be reloaded
+
+struct tss {
+	u32 reserved0;
+	u64 rsp[3];
+	u64 reserved1;
+	u64 ist[7];
+	u64 reserved2;
+	u16 reserved3;
+	u16 iomap_base;
+} __attribute__((packed));
+
+struct cpu {
+	// Used by the entry stubs, RIP-relative: keep the first two first.
+	u64 guest_rsp; // scratch: where SYSCALL entry parks the guest's RSP
+	u64 stack_top; // end of the main stack, just above struct regs
+	struct cpu *self;
+
+	u32 id; // 0.. in the order found; 0 is the boot processor
+	u32 apic_id;
+	u32 acpi_id;
+	bool online;
+
+	u32 pending; // PENDING_* ; atomic or of others, cleared by us
+	struct vcpu *curr; // running vCPU, 0 when idle
+	struct vcpu *loaded; // whose state is in the registers (lazy when idle)
+	struct vcpu *fpu_owner; // whose FPU state is live in the registers
+	u64 cr3; // what CR3 holds, to save a read
+	u32 work; // preemption budget used since entry (preempt_due)
+	struct timer_queue timers;
+	u64 count[CNT_MAX];
+
+	u32 fault_vector, fault_error; // last fault that the extable caught
+	u32 ldt_entries; // length of the LDT that LDTR points at
+	bool ts; // CR0.TS is set
+	bool breakpoints; // DR7 has some enabled
+	u64 cr4; // what CR4 holds
+	u64 xcr0; // what XCR0 holds, 0 without XSAVE
+	u64 tsc_aux; // what the MSR holds
+
+	u32 flush_stamp; // tlb clock value of our last full flush
+	u32 flush_request; // set by others: flush, then clear
+
+	struct tss tss __attribute__((aligned(16)));
+};
+
+_Static_assert(sizeof(struct cpu) <= PERCPU_DATA_SIZE, "fits its pages");
+
+// cpu_this() is in hw/percpu.h: from the stack pointer here, a plain variable
+// in host tests. Base address of a processor's block:
+static inline u64 percpu_base(u32 cpu)
+{
+	return PERCPU_BASE + (u64)cpu * PERCPU_SIZE;
+}
+
+// The structure of another processor, id below cpu_count().
+static inline struct cpu *cpu_of(u32 cpu)
+{
+	return (struct cpu *)(percpu_base(cpu) + PERCPU_DATA);
+}
+
+// The frame of the guest that entered last on this processor.
+static inline struct regs *guest_regs(void)
+{
+	return (struct regs *)(cpu_this()->stack_top - sizeof(struct regs));
+}
+
+static inline void count(enum counter c)
+{
+	cpu_this()->count[c]++;
+}
+
+static inline void cpu_pend(struct cpu *c, u32 bits)
+{
+	__atomic_or_fetch(&c->pending, bits, __ATOMIC_SEQ_CST);
+}
+
+// Number of processors found and started.
+u32 cpu_count(void);
+
+// Long hypercalls call this with the work units (table entries, frames, array
+// elements) done since the last call. True when it is time to stop, keep the
+// progress and return hypercall_restart(): about 100 us of work.
+#define PREEMPT_BUDGET 4096u
+static inline bool preempt_due(u32 units)
+{
+	struct cpu *c = cpu_this();
+
+	c->work += units;
+	return c->work >= PREEMPT_BUDGET;
+}

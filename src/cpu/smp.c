@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// What processors ask of each other: to flush their TLBs, to look at their
+// pending work, to stop. All of us run with interrupts off, so a processor that
+// waits for a lock answers flush requests from the waiting loop: the holder may
+// be waiting for that answer.
+#include "cpu/cpu.h"
+#include "cpu/priv.h"
+
+#include "hw/cpu.h"
+#include "irq/irq.h"
+#include "lib/lock.h"
+#include "mm/mm.h"
+
+static u32 nr_cpus;
+
+u32 cpu_count(void)
+{
+	return nr_cpus;
+}
+
+void cpu_count_add(u32 cpu)
+{
+	nr_cpus = max(nr_cpus, cpu + 1);
+}
+
+u32 lock_self(void)
+{
+	return cpu_this()->id + 1;
+}
+
+// The request is cleared after the flush: that tells the asker it is done. One
+// that comes in between is a new one, with its own interrupt.
+static void flush_if_asked(struct cpu *c)
+{
+	if (!__atomic_load_n(&c->flush_request, __ATOMIC_ACQUIRE))
+		return;
+	tlb_flush_local();
+	__atomic_store_n(&c->flush_request, 0, __ATOMIC_RELEASE);
+}
+
+void lock_spin(void)
+{
+	flush_if_asked(cpu_this());
+	cpu_pause();
+}
+
+static void flush_interrupt(void *arg maybe_unused)
+{
+	flush_if_asked(cpu_this());
+}
+
+// The asker has set bits in cpu->pending; guest_exit() looks at them.
+static void kick_interrupt(void *arg maybe_unused)
+{
+}
+
+static void stop_interrupt(void *arg maybe_unused)
+{
+	cpu_halt_forever();
+}
+
+void cpu_ipi_init(void)
+{
+	irq_register(VEC_IPI_FLUSH, flush_interrupt, NULL);
+	irq_register(VEC_IPI_KICK, kick_interrupt, NULL);
+	irq_register(VEC_IPI_STOP, stop_interrupt, NULL);
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+//
+// Where entry.S leaves to: exceptions, interrupts, system calls. An exception
+// of a guest is either something that we do for its kernel (a page-table
+// write, a privileged instruction) or else goes to its kernel. An exception of
+// our own is expected at the places in the exception table and fatal anywhere
+// else.
+#include "cpu/cpu.h"
+#include "cpu/priv.h"
+
+#include "console/console.h"
+#include "cpu/uaccess.h"
+#include "hw/cpu.h"
+#include "hypercall/hypercall.h"
+#include "irq/irq.h"
+
+#define OPCODE_INT 0xcd
+#define INT_BYTES 2
+#define ERROR_IDT 0x2 // the error code names an IDT entry
+#define ERROR_OF_INT(n) ((u32)(n) << 3 | ERROR_IDT)
+
+static no_return void fatal_trap(const struct regs *r)
+{
+	console_force();
+	if (r->vector == VEC_PF)
+		log_error("page fault in the hypervisor at address %016lx\n",
+			  read_cr2());
+	dump_regs(r);
+	panic("exception %u in the hypervisor\n", r->vector);
+}
+
+static void hypervisor_trap(struct regs *r)
+{
+	u64 fixup = extable_fixup(r->rip);
+	struct cpu *c = cpu_this();
+
+	if (!fixup)
+		fatal_trap(r);
+	c->fault_vector = r->vector;
+	c->fault_error = r->error;
+	r->rip = fixup;
+}
+
+void iret_fault(struct regs *r)
+{
+	struct cpu *c = cpu_this();
+
+	r->vector = c->fault_vector;
+	bounce_trap(c->curr, r, (u8)c->fault_vector, c->fault_error);
+}
+
+// ------------------------------------------------------ exceptions of guests
+
+// A write to one of its page tables is the commonest fault of a guest kernel
+// that has both bits. RSVD or U/S do not matter there: ptwr_fault looks.
+static void guest_page_fault(struct vcpu *v, struct regs *r)
+{
+	u64 addr = read_cr2();
+	u32 write = PFEC_P | PFEC_W;
+
+	if (v->in_kernel && (r->error & (write | PFEC_RSVD)) == write &&
+	    ptwr_fault(v, r, addr))
+		return;
+	bounce_page_fault(v, r, addr, r->error);
+}
+
+// A guest kernel counts as ring 1 here: DPL 0 is for exceptions only.
+static bool may_raise(const struct vcpu *v, u8 vector)
+{
+	u32 ring = v->in_kernel ? 1 : 3;
+
+	return v->traps[vector].address &&
+	       (v->traps[vector].flags & 3) >= ring;
+}
+
+// INT n. Its error code should tell n, but QEMU 7.2 makes it 16n+2 in long
+// mode, so the instruction is looked at instead.
+static void software_interrupt(struct vcpu *v, struct regs *r)
+{
+	u8 code[INT_BYTES];
+
+	if (guest_read(code, r->rip, sizeof(code)) || code[0] != OPCODE_INT) {
+		bounce_trap(v, r, VEC_GP, r->error);
+	} else if (may_raise(v, code[1])) {
+		r->rip += INT_BYTES;
+		bounce_trap(v, r, code[1], 0);
+	} else {
+		bounce_trap(v, r, VEC_GP, ERROR_OF_INT(code[1]));
+	}
+}
+
+static void guest_protection_fault(struct vcpu *v, struct regs *r)
+{
+	if (r->error & ERROR_IDT)
+		software_interrupt(v, r);
+	else if (r->error || !emulate_privileged(v, r))
+		bounce_trap(v, r, VEC_GP, r->error);
+}
+
+static void guest_invalid_opcode(struct vcpu *v, struct regs *r)
+{
+	if (!emulate_forced_cpuid(v, r))
+		bounce_trap(v, r, VEC_UD, 0);
+}
+
+static void guest_int80(struct vcpu *v, struct regs *r)
+{
+	if (may_raise(v, VEC_INT80)) {
+		bounce_trap(v, r, VEC_INT80, 0);
+		return;
+	}
+	r->rip -= INT_BYTES;
+	bounce_trap(v, r, VEC_GP, ERROR_OF_INT(VEC_INT80));
+}
+
+static void (*const guest_traps[32])(struct vcpu *v, struct regs *r) = {
+	[VEC_PF] = guest_page_fault,
+	[VEC_GP] = guest_protection_fault,
+	[VEC_UD] = guest_invalid_opcode,
+	[VEC_NM] = fpu_nm_fault,
+};
+
+void trap_entry(struct regs *r)
+{
+	struct vcpu *v;
+
+	if (!regs_from_guest(r)) {
+		hypervisor_trap(r);
+		return;
+	}
+	v = vcpu_this();
+	if (guest_traps[r->vector])
+		guest_traps[r->vector](v, r);
+	else
+		bounce_trap(v, r, (u8)r->vector, r->error);
+}
+
+// ------------------------------------------------ interrupts, system calls
+
+void irq_entry(struct regs *r)
+{
+	if (r->vector == VEC_INT80 && regs_from_guest(r)) {
+		guest_int80(vcpu_this(), r);
+		return;
+	}
+	count(CNT_IRQ);
+	irq_dispatch((u8)r->vector);
+}
+
+void syscall_entry(struct regs *r)
+{
+	struct vcpu *v = vcpu_this();
+
+	if (v->in_kernel && r->vector == VEC_SYSCALL)
+		hypercall_entry(v, r);
+	else
+		bounce_syscall(v, r);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Copies between the hypervisor and the current guest. Most are a few words
+// long, so a plain loop of 8-byte steps beats a string instruction. A guest
+// page may vanish or change between two words; callers copy each value once.
+#include "cpu/uaccess.h"
+
+#include "abi/errno.h"
+#include "config.h"
+#include "hw/uaccess.h"
+
+// Compilers turn these into single moves; dst need not be aligned.
+static void put_word(u8 *dst, u64 value)
+{
+	__builtin_memcpy(dst, &value, sizeof(value));
+}
+
+static u64 get_word(const u8 *src)
+{
+	u64 value;
+
+	__builtin_memcpy(&value, src, sizeof(value));
+	return value;
+}
+
+bool guest_range_ok(gva_t va, u64 bytes)
+{
+	u64 end = va + bytes;
+
+	return end >= va && (end <= HV_START || va >= HV_END);
+}
+
+int guest_read(void *dst, gva_t src, size_t bytes)
+{
+	u8 *to = dst;
+	u64 value;
+
+	if (!guest_range_ok(src, bytes))
+		return -EFAULT;
+	for (; bytes >= 8; bytes -= 8, src += 8, to += 8) {
+		if (!uaccess_loadq(&value, src))
+			return -EFAULT;
+		put_word(to, value);
+	}
+	for (; bytes > 0; bytes--, src++, to++)
+		if (!uaccess_loadb(to, src))
+			return -EFAULT;
+	return 0;
+}
+
+int guest_write(gva_t dst, const void *src, size_t bytes)
+{
+	const u8 *from = src;
+
+	if (!guest_range_ok(dst, bytes))
+		return -EFAULT;
+	for (; bytes >= 8; bytes -= 8, dst += 8, from += 8)
+		if (!uaccess_storeq(dst, get_word(from)))
+			return -EFAULT;
+	for (; bytes > 0; bytes--, dst++, from++)
+		if (!uaccess_storeb(dst, *from))
+			return -EFAULT;
+	return 0;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+//
+// Copying to and from the current guest by its own virtual addresses, with the
+// access rights of its page tables (CR0.WP is set). Addresses inside the
+// hypervisor's slots are refused; faults are caught. Copy each value once.
+#pragma once
+
+#include "lib/types.h"
+
+// 0, or -EFAULT (how much was copied is not told).
+int must_check guest_read(void *dst, gva_t src, size_t bytes);
+int must_check guest_write(gva_t dst, const void *src, size_t bytes);
+
+// True when [va, va+bytes) is outside the hypervisor's slots and does not wrap.
+bool guest_range_ok(gva_t va, u64 bytes);

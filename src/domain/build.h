@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+//
+// The parts of the dom0 builder, from the outside in: build.c tells the story;
+// build_kernel.c unpacks the kernel; build_memory.c says how much memory dom0
+// gets; build_layout.c where things go in it; build_frames.c which machine
+// frames they are; build_tables.c makes page tables and lists; build_info.c
+// the start-of-day page. Layout, memory and frames are pure arithmetic.
+#pragma once
+
+#include "domain/elf.h"
+#include "lib/types.h"
+
+struct boot_module;
+struct boot_options;
+struct domain;
+struct start_info;
+
+// ---------------------------------------------------------------- kernel
+
+struct kernel {
+	struct elf_image image;
+	void *unpacked; // scratch block, 0 when the module itself is the ELF
+};
+
+// Unpacks and parses the module. Panics with the reason when it cannot be done.
+void kernel_open(struct kernel *k, const struct boot_module *module);
+
+// ---------------------------------------------------------------- memory
+
+struct memory_ask {
+	u64 given, least, most; // bytes; 0: not asked for
+	u64 less; // bytes; all but this; 0: not asked for
+	u64 free_pages; // what the machine has to give
+	u64 total_pages; // its whole RAM
+};
+
+// Pages that dom0 gets, or 0 when it asks for more than there is.
+u64 memory_pages(const struct memory_ask *ask);
+
+// ---------------------------------------------------------------- layout
+
+struct layout_ask {
+	u64 base; // guest address of PFN 0
+	u64 kernel_end; // guest address behind the kernel
+	u64 initrd_pages;
+	bool initrd_mapped;
+	u64 init_p2m; // guest address wanted for the list of frames, or 0
+	u64 nr_pages;
+};
+
+// A run of page tables that map [start, end).
+struct tables {
+	u64 start, end;
+	u64 count[3]; // of level 1, 2, 3
+};
+
+struct layout {
+	u64 base, end; // guest addresses of the mapped area
+	u64 mapped_pages; // PFNs 0.. are mapped from base on
+	u64 initrd_pfn, initrd_pages;
+	u64 initrd_va; // 0: not mapped
+	u64 p2m_va, p2m_pfn, p2m_pages; // the list of frames
+	u64 info_va; // start_info
+	u64 tables_va, tables_pfn, tables_pages; // L4 first
+	u64 stack_va; // the page below the first stack pointer
+	struct tables tables;
+	// With init_p2m: PFNs of the list and the tables that map it
+	struct tables p2m_tables;
+	u64 p2m_tables_pfn, p2m_tables_pages;
+	u64 used_pages; // all of the above; the rest is the guest's
+};
+
+// Lays out dom0. Returns 0 or what is wrong with the kernel's wishes. Compare
+// used_pages with nr_pages afterwards.
+const char *must_check layout_compute(struct layout *l,
+				      const struct layout_ask *ask);
+
+// ---------------------------------------------------------------- frames
+
+// PFN to MFN while building: runs of frames, dense from PFN 0.
+struct extent {
+	u64 pfn, mfn, count;
+};
+
+struct frame_map {
+	struct extent *extent;
+	u32 count, room;
+	u64 pages;
+};
+
+// Appends count frames from mfn on. False: no memory for the map.
+bool must_check frame_map_add(struct frame_map *m, mfn_t mfn, u64 count);
+// The run from pfn on: its first frame; *count is how many follow in a row.
+mfn_t frame_map_run(const struct frame_map *m, u64 pfn, u64 *count);
+mfn_t frame_map_mfn(const struct frame_map *m, u64 pfn);
+void frame_map_free(struct frame_map *m);
+
+// ------------------------------------------------------ tables and lists
+
+// Makes the page tables, writes the list of frames, and fills M2P.
+void build_page_tables(const struct layout *l, const struct frame_map *m);
+void build_frame_lists(const struct layout *l, const struct frame_map *m,
+		       u64 nr_pages);
+
+// ---------------------------------------------------------------- info
+
+struct info_ask {
+	u64 nr_pages;
+	maddr_t shared_info;
+	u64 initrd_bytes;
+	const char *cmdline;
+};
+
+// Fills the start-of-day page, which is cleared.
+void build_start_info(struct start_info *si, const struct layout *l,
+		      const struct info_ask *ask);

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+//
+// Domains and their virtual processors: the two structures everything hangs
+// on. Fields are grouped by what guards them.
+#pragma once
+
+#include "abi/xen.h"
+#include "config.h"
+#include "cpu/regs.h"
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/types.h"
+#include "mm/mm.h"
+#include "sched/timer.h"
+
+struct port;
+struct cpu_policy;
+struct rangeset;
+struct grant_table;
+
+// Where a guest kernel wants to be entered, and what it asked for.
+struct callback {
+	gva_t rip; // 0: none registered
+	bool mask_events; // set the upcall mask on entry
+};
+
+enum vcpu_state {
+	VCPU_DOWN, // not initialised, or taken down
+	VCPU_BLOCKED, // waits for an event
+	VCPU_RUNNABLE, // wants a processor
+	VCPU_RUNNING, // has one
+};
+
+struct vcpu {
+	struct domain *domain;
+	u32 id;
+
+	// Under the scheduler's lock (sched/sched.h).
+	enum vcpu_state state;
+	u32 pause_count; // > 0: may not run
+	u32 cpu; // processor it runs or last ran on
+	struct list run_link; // on a run queue when RUNNABLE
+	u64 slice_start_ns; // when its time slice began
+	u64 queued_ns; // when it was put on the run queue
+	bool yielded; // asked to let others run
+	struct vcpu_runstate_info runstate;
+
+	// The processor state while not loaded; regs are on the stack of the
+	// processor while the vCPU runs (guest_regs).
+	struct regs regs;
+	u16 ds, es, fs, gs;
+	u64 fs_base;
+	u64 gs_base_kernel; // GS base of the guest's kernel
+	u64 gs_base_user; // and of its user mode
+	bool initialised;
+	bool in_kernel; // guest kernel mode (both modes are ring 3)
+	void *fpu; // XSAVE or FXSAVE image, page-aligned
+	bool fpu_dirty; // this vCPU used the FPU since it was loaded
+	struct cpu *fpu_cpu; // whose registers were last loaded from fpu
+	u64 xcr0;
+	u64 tsc_aux;
+
+	// Roots: each holds a type reference of level 4, or is MFN_NONE.
+	mfn_t kernel_root;
+	mfn_t user_root;
+	u64 undo_mfn[2]; // page tables still to be undone (mm/undo.c), 0: none
+
+	// What the guest registered; changed by the vCPU itself or while down.
+	struct trap_info *traps; // 256 entries
+	gva_t kernel_sp;
+	u64 kernel_ss;
+	struct callback event, failsafe, syscall, syscall32, sysenter, nmi;
+	mfn_t gdt[GDT_GUEST_PAGES]; // type references DESC, or MFN_NONE
+	u32 gdt_entries;
+	gva_t ldt_base;
+	u32 ldt_entries;
+	mfn_t ldt[16];
+	u64 cr0; // guest's view; TS is real
+	u64 cr4; // guest's view
+	u64 dr[8];
+	u32 iopl; // virtual IOPL set by physdev set_iopl
+	gva_t iobitmap; // guest's I/O bitmap for its user mode
+	u32 iobitmap_ports;
+
+	// Shared with the guest.
+	struct vcpu_info *info; // always valid memory; guest may write any time
+	mfn_t info_mfn; // MFN_NONE while inside shared_info
+	gva_t runstate_area; // 0: none
+	gva_t time_area; // 0: none
+	bool time_area_stale; // could not be written when it should have been
+
+	// Events.
+	bool nmi_pending, nmi_masked;
+	bool polling; // in SCHEDOP_poll
+	u32 poll_port; // the one port polled for, 0: several
+	u16 virq_port[24]; // port bound to each virq of this vCPU, 0 none
+
+	struct timer singleshot, periodic, poll;
+	u64 period_ns; // of the periodic timer, 0: off
+	u64 period_last_ns; // when it last was due
+
+	u64 traps_seen, hypercalls; // per-vCPU crossings (gate.md T and H)
+};
+
+enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
+
+struct domain {
+	domid_t id;
+	bool privileged; // the control domain
+	u8 handle[16]; // uuid
+	char name[16]; // "d0" for log lines
+
+	struct vcpu *vcpu[MAX_VCPUS];
+	u32 max_vcpus; // entries of vcpu[] that exist
+
+	// Under lock: page tables, types of its frames, descriptor tables.
+	struct lock lock;
+	u64 tot_pages; // atomic
+	u64 max_pages;
+	u64 relinquish_at; // progress of domain_relinquish_memory
+	void *memory_map; // e820 entries for the guest (mm/memory_map.c), or 0
+	u32 memory_map_count;
+
+	struct shared_info *shared; // one HV-owned page the guest may map
+	mfn_t shared_mfn;
+
+	// Under event_lock.
+	struct lock event_lock;
+	struct port **port_buckets; // see events/events.c
+	u32 max_port; // ports are below this
+	u32 pollers; // atomic: vCPUs in SCHEDOP_poll
+
+	// Shutdown and death, under the scheduler's lock.
+	u32 pause_count;
+	bool is_shutting_down, is_shut_down;
+	u32 shutdown_code; // SHUTDOWN_*, or SHUTDOWN_CODE_NONE
+	enum domain_dying dying;
+	u32 destroy_stage; // how far domain_destroy has come
+	u32 dead_epoch; // sched_quiesce_begin() of its end
+
+	struct timer watchdog[2]; // SCHEDOP_watchdog
+	u32 watchdog_used; // bit n: watchdog[n] belongs to somebody
+
+	struct cpu_policy *policy; // what CPUID shows
+	struct rangeset *ioports; // allowed port ranges
+	struct rangeset *iomem; // allowed device frames
+	struct grant_table *grants;
+	u64 vm_assist; // bit n: VMASST_TYPE n is on
+	u64 pirq_count;
+	struct pirq_table *pirqs; // irq/pirq.c; 0 before the first
+	u32 pci_address; // latched 0xcf8
+	u8 rtc_index; // latched 0x70
+
+	i64 time_offset_s;
+	u32 log_budget; // lines this domain may still print (log_guest)
+	u64 log_refill_ns;
+
+	struct list link; // in the list of all domains
+	struct domain *hash_next; // for domain_find
+};
+
+#define SHUTDOWN_CODE_NONE (~0u)
+
+extern struct domain *dom0;
+extern struct list domain_list;
+extern struct lock domain_list_lock; // guards the list; domain_find needs none
+#define for_each_vcpu(d, v)                                          \
+	for (u32 i_ = 0; i_ < (d)->max_vcpus; i_++)                  \
+		if (((v) = (d)->vcpu[i_]) != NULL)
+
+// The running vCPU. Only where a guest entered us.
+#define vcpu_this() (cpu_this()->curr)
+
+// Creates an empty domain with room for max_vcpus vCPUs (vcpu_create). Returns
+// it, or 0 and *err = -ENOMEM, -EEXIST, -EINVAL.
+struct domain *must_check domain_create(domid_t id, u32 max_vcpus,
+					bool privileged, int *err);
+struct domain *domain_find(domid_t id);
+// The domain that `caller` names by id (its own or DOMID_SELF; others for dom0
+// only), or 0 with *err = -ESRCH there is none, -EPERM not allowed.
+struct domain *must_check domain_target(struct domain *caller, domid_t id,
+					int *err);
+// Makes vCPU id of d, down. 0 or negative errno.
+int must_check vcpu_create(struct domain *d, u32 id);
+// Frees a vCPU's structure after vcpu_reset.
+void vcpu_free(struct vcpu *v);
+// Fills a vCPU from the ABI's structure (VCPUOP_initialise, the builder,
+// setvcpucontext). Takes all references. 0, -EINVAL, -ERESTART (call again
+// with the same context), -EEXIST (initialised already; vcpu_reset first).
+// Starts the vCPU when VGCF_online is set.
+int must_check vcpu_set_context(struct vcpu *v,
+				const struct vcpu_guest_context *c);
+// Resets all that vcpu_set_context gave (drops references); a registered
+// vcpu_info stays. The vCPU must be off all processors, see sched_detach.
+// -ERESTART: call again.
+int must_check vcpu_reset(struct vcpu *v);
+// True when v's vcpu_info is in memory of the guest's: in shared_info, or
+// registered. vCPUs from 32 on have no place before they register.
+bool vcpu_info_present(const struct vcpu *v);
+// Moves it out of the guest's frame again. The frame must be let go (result, or
+// MFN_NONE) after a quiet point only: others may be raising events in it.
+mfn_t must_check vcpu_unregister_info(struct vcpu *v);
+// VCPUOP_register_vcpu_info: moves v's vcpu_info into a frame of its domain.
+// -ENXIO bad offset, -EINVAL moved before, v runs elsewhere, or bad frame.
+int must_check vcpu_register_info(struct vcpu *v, mfn_t mfn, u32 offset);
+
+// Ends domain d for good: stops it, drops all it holds, frees its memory.
+// -ERESTART: call again. -EINVAL for dom0. The structure itself goes when the
+// last frame is let go by others (domains_reap).
+int must_check domain_destroy(struct domain *d);
+// Frees the structures of dead domains nobody can hold a pointer to any more.
+// For the scheduler's quiet point only.
+void domains_reap(void);
+// True for a frame of the hypervisor's that d may map writable: shared_info,
+// grant table.
+bool domain_shares_frame(const struct domain *d, mfn_t mfn);
+
+// The guest broke its contract: logs one line with the reason and a register
+// dump of the current vCPU if it is d's, stops the domain (reason crash). dom0
+// crashing stops the machine as configured (noreboot). Returns; the caller
+// unwinds, and the domain does not run again.
+void domain_crash(struct domain *d, const char *format, ...) printf_like(2, 3);
+// The domain asks to stop: SHUTDOWN_* code. dom0: acts on the machine.
+void domain_shutdown(struct domain *d, u32 code);
+// After a vCPU of a stopping domain left its processor: completes the shutdown
+// and tells dom0 when it was the last.
+void domain_shutdown_check(struct domain *d);
+
+// Machine control. Does not return.
+no_return void machine_restart(void);
+no_return void machine_poweroff(void);
+// After a fatal error: halt or restart as `noreboot` says.
+no_return void machine_stop(void);
+no_return void panic(const char *format, ...) printf_like(1, 2);
+// The same for an exception in the hypervisor: dumps r in full.
+no_return void panic_regs(const struct regs *r, const char *what);
+
+struct boot_info;
+// Builds dom0 from the first module and starts vCPU 0. Panics with one clear
+// line that says what to do when the image or the memory will not do.
+void dom0_build(const struct boot_info *bi);

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// Event channels: the interrupts of a paravirtual guest. A port is a number in
+// a domain; what it is bound to is the port's state. Delivery is the 2-level
+// bitmap ABI of shared_info.
+#pragma once
+
+#include "domain/domain.h"
+
+enum port_state {
+	PORT_FREE,
+	PORT_RESERVED, // allocated, not yet bound
+	PORT_UNBOUND, // waits for remote_domid to bind to it
+	PORT_INTERDOMAIN,
+	PORT_PIRQ,
+	PORT_VIRQ,
+	PORT_IPI,
+};
+
+struct port {
+	enum port_state state;
+	u32 vcpu; // notified vCPU
+	union {
+		domid_t remote_domid; // UNBOUND
+		struct {
+			struct domain *remote;
+			u32 remote_port;
+		} inter;
+		u32 pirq;
+		u32 virq;
+	};
+};
+
+#define PORTS_MAX 4096 // 2-level ABI, 64-bit guest
+#define PORTS_PER_BUCKET 128
+
+int must_check events_domain_init(struct domain *d);
+void events_domain_destroy(struct domain *d); // closes all ports
+void events_domain_free(struct domain *d); // then: frees the structures
+
+// Raises a port of d: sets the bits, wakes the vCPU.
+void port_raise(struct domain *d, u32 port);
+// Raises a per-vCPU virq; nothing when the guest has not bound it.
+void virq_raise(struct vcpu *v, u32 virq);
+// Raises a global virq of the domain that handles it (dom0).
+void virq_raise_global(u32 virq);
+// Marks the vCPU's upcall pending without a port (after re-registration).
+void event_mark_pending(struct vcpu *v);
+// True when v has an event that it would take now.
+static inline bool event_deliverable(const struct vcpu *v)
+{
+	return READ_ONCE(v->info->evtchn_upcall_pending) &&
+	       !READ_ONCE(v->info->evtchn_upcall_mask);
+}
+// True when d has such a port, open or not.
+bool port_valid(const struct domain *d, u32 port);
+// True when the port's pending bit is set. The port must be valid.
+bool port_pending(const struct domain *d, u32 port);

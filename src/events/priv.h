@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+//
+// Shared between the files of events/: the port tables and their locks.
+#pragma once
+
+#include "events/events.h"
+
+// The port's structure, or 0 when d has no such port. It stays until d dies;
+// its contents are guarded by d->event_lock.
+struct port *port_at(const struct domain *d, u32 port);
+
+// Finds a free port of d and reserves it. event_lock held. Errors: -EINVAL d
+// is dying, -ENOSPC all in use, -ENOMEM.
+int must_check port_alloc(struct domain *d, u32 *port);
+// Makes it free and takes back what it announced. event_lock held.
+void port_free(struct domain *d, u32 port);
+
+// Closes a port of d in any state. -EINVAL when it is not open.
+int port_close(struct domain *d, u32 port);
+
+// Clears a port's mask; announces what it held back.
+void port_unmask(struct domain *d, u32 port);
+
+// Operations with two domains (interdomain.c).
+int must_check port_bind_interdomain(struct domain *d, struct domain *remote,
+				     u32 remote_port, u32 *port);
+// The event locks of two domains, which may be the same.
+void event_lock_pair(struct domain *a, struct domain *b);
+void event_unlock_pair(struct domain *a, struct domain *b);
+// Locks d and, if its port is connected, the peer, which it returns; or d.
+struct domain *event_lock_with_peer(struct domain *d, u32 port);

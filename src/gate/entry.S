@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+//
+// Every way from a guest into the hypervisor, and the ways back.
+//
+// who                 in ring     stack on arrival            leaves to
+// SYSCALL, SYSCALL32  3           the guest's (RSP unchanged) syscall_entry
+// SYSENTER            3           main stack (SYSENTER_ESP)   syscall_entry
+// exceptions          3 or 0      main (TSS.RSP0) or current  trap_entry
+// interrupts          3 or 0      main or current (idle)      irq_entry
+// NMI #MC #DF #DB     3 or 0      an IST stack of their own   nmi_entry
+//
+// All run on the root that the guest ran on, with IF clear. Each makes the same
+// frame, struct regs:
+//
+// pushed by           from high to low
+// hardware, or here   SS RSP RFLAGS CS RIP
+// hardware, or here   error code (32 bits), and here the vector above it
+// here                RDI RSI RDX RCX RAX R8-R11 RBX RBP R12-R15
+//
+// A frame from ring 3 always ends at the top of the main stack. C handlers may
+// change it; then guest_exit() decides what runs and the frame is restored. A
+// frame from ring 0 is simply returned to. The frame's size is an odd number of
+// words and its end is 16-byte aligned, hence the 8 bytes before each call.
+//
+// Back to the guest goes SYSRET, for frames that SYSCALL made, or else IRET.
+// SYSRET sets RCX and R11 to RIP and RFLAGS, which the ABI allows for system
+// calls: they are saved in the frame bounced to a guest kernel.
+//
+// GS is the guest's throughout (gate.md S8): SWAPGS is vcpu_switch_mode()'s.
+
+#include "asm-offsets.h"
+#include "config.h"
+#include "hw/asm.h"
+#include "hw/extable.h"
+#include "hw/x86.h"
+
+.macro save_registers
+	push	%rdi
+	push	%rsi
+	push	%rdx
+	push	%rcx
+	push	%rax
+	push	%r8
+	push	%r9
+	push	%r10
+	push	%r11
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+.endm
+
+.macro restore_registers
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	pop	%r11
+	pop	%r10
+	pop	%r9
+	pop	%r8
+	pop	%rax
+	pop	%rcx
+	pop	%rdx
+	pop	%rsi
+	pop	%rdi
+.endm
+
+// ------------------------------------------------------------ entry stubs
+//
+// This page is mapped once for each processor, with the processor's struct cpu
+// right behind it: RIP-relative addresses find the processor they run on. The
+// rest of the text is out of reach of a direct jump from there.
+
+	.section .gate.text, "ax", @progbits
+
+#define DATA(field) (gate_text_start + PERCPU_DATA + field)(%rip)
+
+// In: RCX = return address, R11 = flags, RSP = the guest's. Until the second
+// instruction is done, the stack is the guest's: NMI, #MC and #DB arrive on
+// stacks of their own, and nothing here can fault.
+.macro syscall_stub vector, cs
+	mov	%rsp, DATA(CPU_GUEST_RSP)
+	mov	DATA(CPU_STACK_TOP), %rsp
+	push	$SEL_USER_SS
+	push	DATA(CPU_GUEST_RSP)
+	push	%r11
+	push	$\cs
+	push	%rcx
+	push	$0
+	movl	$\vector, 4(%rsp)
+	save_registers
+	movabs	$syscall_common, %rax
+	jmp	*%rax
+	int3
+.endm
+
+FUNC(gate_syscall)
+	syscall_stub VEC_SYSCALL, SEL_USER_CS64
+END(gate_syscall)
+
+FUNC(gate_syscall32)
+	syscall_stub VEC_SYSCALL32, SEL_USER_CS32
+END(gate_syscall32)
+
+// SYSENTER saves nothing and clears only IF. A single step pending from the
+// guest's TF ends in #DB here, which clears TF in the flags it returns to.
+FUNC(gate_sysenter)
+	push	$SEL_USER_SS
+	push	$0			// RSP, RIP: the guest's kernel knows
+	pushfq
+	push	$RFLAGS_MBS		// NT, AC, DF must not follow us
+	popfq
+	orl	$RFLAGS_IF, (%rsp)	// SYSENTER cleared it
+	push	$3			// CS: some user code
+	push	$0
+	push	$0
+	movl	$VEC_SYSENTER, 4(%rsp)
+	save_registers
+	movabs	$syscall_common, %rax
+	jmp	*%rax
+	int3
+END(gate_sysenter)
+
+// ------------------------------------------------------------ system calls
+
+	.text
+
+LOCAL_FUNC(syscall_common)
+	mov	%rsp, %rdi
+	sub	$8, %rsp
+	xor	%ebp, %ebp		// back traces end here
+	call	syscall_entry
+	jmp	exit_to_guest
+	int3
+END(syscall_common)
+
+// -------------------------------------------------------------- exceptions
+
+// What follows the hardware's frame and error code. Handlers of frames from
+// ring 0 return to where they came from, without guest_exit().
+.macro dispatch handler
+	save_registers
+	cld
+	mov	%rsp, %rdi
+	sub	$8, %rsp
+	testb	$3, 8 + REGS_CS(%rsp)
+	jz	1f
+	xor	%ebp, %ebp
+	call	\handler
+	jmp	exit_to_guest
+	int3
+1:	call	\handler
+	jmp	exit_to_hypervisor
+	int3
+.endm
+
+// One stub of 16 bytes for each exception vector; cpu/idt.c counts on it. The
+// vectors that use an IST have stubs further down and none is taken here.
+	.balign	16
+FUNC(gate_trap_stubs)
+	.set	vector, 0
+	.rept	32
+	.balign	16
+	.if	!((VEC_HAS_ERROR >> vector) & 1)
+	push	$0
+	.endif
+	movl	$vector, 4(%rsp)
+	jmp	trap_common
+	.set	vector, vector + 1
+	.endr
+END(gate_trap_stubs)
+
+LOCAL_FUNC(trap_common)
+	dispatch trap_entry
+END(trap_common)
+
+// -------------------------------------------------------------- interrupts
+
+// One stub of 8 bytes for each vector from 32 on: it pushes the vector less
+// 128, which fits a byte with its sign.
+	.balign	8
+FUNC(gate_irq_stubs)
+	.set	vector, 32
+	.rept	224
+	.balign	8
+	push	$(vector - 128)
+	jmp	irq_common
+	.set	vector, vector + 1
+	.endr
+END(gate_irq_stubs)
+
+LOCAL_FUNC(irq_common)
+	addq	$128, (%rsp)
+	shlq	$32, (%rsp)		// the vector's half; no error code
+	dispatch irq_entry
+END(irq_common)
+
+// ------------------------------------------------- NMI, #MC, #DF and #DB
+//
+// They may come between any two instructions above, even before the stack is
+// ours, so each has its own stack. From a guest, the frame moves to the main
+// stack at once: that one is empty then, and the handler may do what any other
+// may. From ring 0 the handler must not fault and not wait: an IRET would let
+// the next NMI in, onto the same stack.
+
+.macro ist_stub name, vector, error_code
+FUNC(\name)
+	.if	!\error_code
+	push	$0
+	.endif
+	movl	$\vector, 4(%rsp)
+	jmp	ist_common
+	int3
+END(\name)
+.endm
+
+	ist_stub gate_nmi, VEC_NMI, 0
+	ist_stub gate_machine_check, VEC_MC, 0
+	ist_stub gate_double_fault, VEC_DF, 1
+	ist_stub gate_debug, VEC_DB, 0
+
+LOCAL_FUNC(ist_common)
+	save_registers
+	cld
+	mov	%rsp, %rdi
+	testb	$3, REGS_CS(%rsp)
+	jz	1f
+
+	mov	%rsp, %rsi
+	mov	$-PERCPU_SIZE, %rdi	// the block this stack lies in
+	and	%rsp, %rdi
+	mov	(PERCPU_DATA + CPU_STACK_TOP)(%rdi), %rdi
+	sub	$REGS_SIZE, %rdi
+	mov	%rdi, %rsp
+	mov	$(REGS_SIZE / 8), %ecx
+	rep movsq
+	mov	%rsp, %rdi
+	sub	$8, %rsp
+	xor	%ebp, %ebp
+	call	nmi_entry
+	jmp	exit_to_guest
+	int3
+
+1:	sub	$8, %rsp
+	call	nmi_entry
+	jmp	exit_to_hypervisor
+	int3
+END(ist_common)
+
+// --------------------------------------------------------------- ways back
+
+// In: RSP = 8 below a frame from ring 0.
+LOCAL_FUNC(exit_to_hypervisor)
+	add	$8, %rsp
+	restore_registers
+	add	$8, %rsp		// error code and vector
+	iretq
+	int3
+END(exit_to_hypervisor)
+
+// In: RDI = where frames of guests lie, at the top of the main stack. What is
+// there is given up for an empty frame. Does not return.
+FUNC(gate_enter)
+	lea	-8(%rdi), %rsp
+	xor	%ebp, %ebp
+	xor	%eax, %eax
+	mov	$(REGS_SIZE / 8), %ecx
+	rep stosq
+	// falls through
+END(gate_enter)
+
+// In: RSP = 8 below the guest's frame, at the top of the main stack. SYSRET
+// needs (gate.md S5): a frame made by SYSCALL on this processor, for AMD's
+// cached attributes of SS; the selectors it loads; a canonical RIP, for Intel
+// checks it in ring 0 already; none of the flags that it would treat oddly.
+LOCAL_FUNC(exit_to_guest)
+	lea	8(%rsp), %rdi
+	call	guest_exit
+	add	$8, %rsp
+
+	cmpl	$VEC_SYSCALL, REGS_VECTOR(%rsp)
+	jne	iret_to_guest
+	mov	REGS_RIP(%rsp), %rcx
+	mov	%rcx, %rax
+	shl	$16, %rax
+	sar	$16, %rax
+	cmp	%rcx, %rax
+	jne	iret_to_guest
+	cmpq	$SEL_USER_CS64, REGS_CS(%rsp)
+	jne	iret_to_guest
+	cmpq	$SEL_USER_SS, REGS_SS(%rsp)
+	jne	iret_to_guest
+	testl	$(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF), REGS_RFLAGS(%rsp)
+	jnz	iret_to_guest
+
+	restore_registers
+#define POPPED(field) (field - REGS_ERROR)(%rsp)
+	mov	POPPED(REGS_RIP), %rcx
+	mov	POPPED(REGS_RFLAGS), %r11
+	mov	POPPED(REGS_RSP), %rsp	// from here to the end: as on entry
+	sysretq
+	int3
+END(exit_to_guest)
+
+// In: RSP = the guest's frame.
+LOCAL_FUNC(iret_to_guest)
+	restore_registers
+	add	$8, %rsp
+iret_insn:
+	iretq
+	int3
+	EXTABLE(iret_insn, iret_fixup)
+END(iret_to_guest)
+
+// IRET refused the guest's selectors or addresses (S6). trap_entry() returned
+// here with the guest's registers and RSP = the refused frame, which is still
+// at the top of the main stack; the rest of the frame is made again, and the
+// guest gets the exception with the refused frame as its context.
+LOCAL_FUNC(iret_fixup)
+	push	$0
+	save_registers
+	mov	%rsp, %rdi
+	sub	$8, %rsp
+	xor	%ebp, %ebp
+	call	iret_fault
+	jmp	exit_to_guest
+	int3
+END(iret_fixup)

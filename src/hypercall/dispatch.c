@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// From the guest's `syscall` to the handler and back. Arguments travel in
+// RDI, RSI, RDX, R10, R8, R9, the result in RAX. A handler that stops early
+// leaves its adjusted arguments; we put them back into the registers and move
+// RIP to the `syscall` instruction again (2 bytes), so the guest repeats the
+// call by itself after interrupts and the scheduler had their turn.
+#include "hypercall/hypercall.h"
+
+#include "abi/errno.h"
+#include "abi/xen.h"
+#include "cpu/percpu.h"
+#include "domain/domain.h"
+
+#define SYSCALL_BYTES 2
+
+i64 hypercall_call(struct vcpu *v, struct hcall *h)
+{
+	count(CNT_HYPERCALL);
+	if (h->nr >= HYPERCALL_MAX || !hypercall_table[h->nr])
+		return -ENOSYS;
+	return hypercall_table[h->nr](v, h);
+}
+
+static void repeat(struct regs *r, const struct hcall *h)
+{
+	r->rip -= SYSCALL_BYTES;
+	r->rax = h->nr;
+	r->rdi = h->arg[0];
+	r->rsi = h->arg[1];
+	r->rdx = h->arg[2];
+	r->r10 = h->arg[3];
+	r->r8 = h->arg[4];
+	r->r9 = h->arg[5];
+}
+
+void hypercall_entry(struct vcpu *v, struct regs *r)
+{
+	struct hcall h = {
+		.nr = r->rax,
+		.arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+	};
+	i64 result;
+
+	cpu_this()->work = 0;
+	v->hypercalls++;
+	result = hypercall_call(v, &h);
+	if (h.restart)
+		repeat(r, &h);
+	else
+		r->rax = (u64)result;
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// Interrupts of the machine: local APIC, IO-APIC, MSI; vectors; and pirqs, the
+// form in which dom0's drivers get them. Also the sources of time, and the PCI
+// configuration space that MSI lives in.
+#pragma once
+
+#include "cpu/percpu.h"
+#include "domain/domain.h"
+#include "lib/types.h"
+
+#define VEC_FIRST_PIC 0x20 // where the 8259s would deliver, were they not off
+#define VEC_LAST_PIC 0x2f
+#define VEC_FIRST_DEVICE 0x30
+#define VEC_LAST_DEVICE 0xdf
+#define VEC_UART 0xe0
+#define VEC_TIMER 0xf0 // local APIC timer
+#define VEC_IPI_FLUSH 0xf8
+#define VEC_IPI_KICK 0xf9 // look at cpu->pending
+#define VEC_IPI_STOP 0xfa
+#define VEC_APIC_ERROR 0xfe
+#define VEC_SPURIOUS 0xff
+
+// Local APIC, xAPIC or x2APIC.
+void apic_init_boot(void); // finds it, maps it, masks the old PICs
+void apic_init_this(void); // enables it on this processor
+u32 apic_id_this(void);
+void apic_eoi(void);
+// Returns when the local APIC has sent it (not: when it was taken).
+void apic_send_ipi(u32 apic_id, u8 vector);
+void apic_send_init(u32 apic_id);
+void apic_send_startup(u32 apic_id, u8 page);
+// One-shot timer: fires VEC_TIMER at now_ns() == when (soon if past). It may
+// fire early when that is far away.
+void apic_timer_set(u64 when_ns);
+void apic_timer_stop(void);
+
+// Finds the rate of TSC and APIC timer from HPET, PIT, ACPI PM timer, CPUID or
+// the RTC, whichever is there, and fills tsc_scale. Needs apic_init_this().
+void clocksource_init(void);
+u64 wall_clock_read(void); // seconds since 1970 from the RTC, 0 if none
+
+// IO-APIC. Needs apic_init_boot(). All lines are masked at first.
+void ioapic_init(void);
+u32 ioapic_gsi_count(void);
+
+// Vector table. fn runs with IF=0 and must not need more than its arg.
+void irq_register(u8 vector, void (*fn)(void *arg), void *arg);
+// Allocates a device vector, or 0.
+u8 irq_alloc_vector(void);
+void irq_free_vector(u8 vector);
+// Runs what is registered for the vector, then acknowledges it at the local
+// APIC. For irq_entry; nobody else sends EOIs.
+void irq_dispatch(u8 vector);
+
+// Routes a GSI to a handler of the hypervisor's own (the serial line), and
+// unmasks it. -EINVAL: there is no such GSI. -EBUSY: in use.
+int must_check irq_route_gsi_hv(u32 gsi, u8 vector);
+
+// pirqs (dom0). Errors as the physdev ops of the ABI want them: pirq_bind gives
+// -EINVAL when the pirq is not mapped, -EBUSY when it has a port or its line is
+// the hypervisor's, -ENOSPC without a vector. Lock order: an event_lock may be
+// held. Events for a bound pirq come by port_raise(d, port).
+int must_check pirq_bind(struct domain *d, u32 pirq, u32 port, bool share);
+void pirq_unbind(struct domain *d, u32 pirq); // harmless when not bound
+void pirq_eoi(struct domain *d, u32 pirq);
+void pirqs_domain_destroy(struct domain *d);
+
+// Powers off through ACPI S5 with the sleep type values of the guest. Returns
+// only if the machine does not go off.
+void acpi_enter_s5(u16 pm1a_value, u16 pm1b_value);
+
+// PCI configuration space of segment 0. bdf is bus << 8 | device << 3 |
+// function; bytes 1, 2 or 4; reg below 256, aligned to bytes. Absent devices
+// read all ones.
+u32 pci_conf_read(u16 bdf, u32 reg, u32 bytes);
+void pci_conf_write(u16 bdf, u32 reg, u32 bytes, u32 value);
+// The same as done by a guest through ports: cf8 is what it wrote to 0xcf8,
+// port 0xcfc to 0xcff, an access of `bytes` that stays within them. Writes
+// to MSI addresses, data and masks that we own are dropped.
+u32 pci_guest_read(struct domain *d, u32 cf8, u32 offset, u32 bytes);
+void pci_guest_write(struct domain *d, u32 cf8, u32 offset, u32 bytes,
+		     u32 value);

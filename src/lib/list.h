@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+//
+// Doubly linked circular list with a head node.
+#pragma once
+
+#include "lib/types.h"
+
+struct list {
+	struct list *next, *prev;
+};
+
+static inline void list_init(struct list *l)
+{
+	l->next = l->prev = l;
+}
+
+static inline bool list_empty(const struct list *l)
+{
+	return l->next == l;
+}
+
+static inline void list_add_tail(struct list *head, struct list *node)
+{
+	node->prev = head->prev;
+	node->next = head;
+	head->prev->next = node;
+	head->prev = node;
+}
+
+static inline void list_add_head(struct list *head, struct list *node)
+{
+	list_add_tail(head->next, node);
+}
+
+// Safe to call again on a node that is off every list already.
+static inline void list_del(struct list *node)
+{
+	node->prev->next = node->next;
+	node->next->prev = node->prev;
+	list_init(node);
+}
+
+#define list_entry(p, type, member) container_of(p, type, member)
+#define list_for_each(pos, head) \
+	for (pos = (head)->next; pos != (head); pos = pos->next)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// Changing one entry of a page table in use: take what the new value stands
+// for, write, drop what the old one stood for. If the new value is refused the
+// entry stays as it was. An entry that keeps its target needs neither; that is
+// the common case of all hypercalls.
+
+#include "abi/errno.h"
+#include "mm/priv.h"
+
+#define AD_BITS (PTE_A | PTE_D)
+
+// Bits that decide what a level 1 entry holds, or whether it may.
+#define L1_TARGET (PTE_P | PTE_ADDR | PTE_RW | PTE_PWT | PTE_PCD | PTE_PAT)
+#define TABLE_TARGET (PTE_P | PTE_ADDR)
+
+static bool same_target(u32 level, mfn_t own, u64 a, u64 b)
+{
+	if (level == 1)
+		return ((a ^ b) & L1_TARGET) == 0;
+	// An L4 within itself must stay read-only: entry_get looks.
+	return ((a ^ b) & TABLE_TARGET) == 0 &&
+	       !(level == 4 && mfn_eq(entry_mfn(a), own));
+}
+
+static int take(const struct map_ask *ask, u32 level, mfn_t own, u64 old,
+		u64 *value)
+{
+	if (!(*value & PTE_P))
+		return 0;
+	if (same_target(level, own, old, *value))
+		return entry_check(ask, level, value);
+	return entry_get(ask, level, own, value);
+}
+
+static void drop(struct vcpu *v, u32 level, mfn_t own, u64 old, u64 value)
+{
+	if (!(old & PTE_P) ||
+	    ((value & PTE_P) && same_target(level, own, old, value)))
+		return;
+	if (level > 1 && !mfn_eq(entry_mfn(old), own))
+		(void)!undo_table(v, entry_mfn(old)); // the caller looks at v
+	else if (entry_put(level, own, old))
+		bug("neither a page nor the table itself is undone");
+}
+
+// The processor may set A and D at any time.
+static void write_keeping_ad(u64 *entry, u64 value)
+{
+	u64 old = READ_ONCE(*entry);
+
+	while (!__atomic_compare_exchange_n(entry, &old,
+					    value | (old & AD_BITS), false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+}
+
+int entry_change(struct vcpu *v, const struct map_ask *ask,
+		 const struct entry_change *c)
+{
+	u64 *entry = (u64 *)mfn_virt(c->table) + c->index;
+	u64 old = READ_ONCE(*entry);
+	u64 value = c->value;
+	int err;
+
+	if (unlikely(entry_is_ours(c->level, c->index)))
+		return -EINVAL;
+	err = take(ask, c->level, c->table, old, &value);
+	if (unlikely(err))
+		return err;
+	if (c->keep_ad && (old & PTE_P))
+		write_keeping_ad(entry, value);
+	else
+		WRITE_ONCE(*entry, value);
+	drop(v, c->level, c->table, old, value);
+	return 0;
+}
+
+int entry_exchange(const struct map_ask *ask, u64 *entry, u64 old, u64 value)
+{
+	u64 expected = old;
+	int err = take(ask, 1, MFN_NONE, old, &value);
+
+	if (err)
+		return err;
+	if (!__atomic_compare_exchange_n(entry, &expected, value, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+		drop(NULL, 1, MFN_NONE, value, old);
+		return -EAGAIN;
+	}
+	drop(NULL, 1, MFN_NONE, old, value);
+	return 0;
+}

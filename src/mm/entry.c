@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+//
+// What a guest may put into a page-table entry, and what the entry then holds:
+//
+//	level 1, RAM		a reference; if writable a writable type too
+//	level 1, device		nothing, but permission is checked
+//	level 2 to 4		a reference and a type of the level below
+//
+// An L4 may contain itself, read-only (some kernels look at their tables that
+// way): that holds nothing, or it could never go away.
+//
+// U is forced on at all levels, since guest kernels run in ring 3 as their
+// users do, and A in level 4, which the hypervisor may copy.
+
+#include "abi/errno.h"
+#include "console/console.h"
+#include "cpu/cpu.h"
+#include "mm/m2p.h"
+#include "mm/priv.h"
+
+#define CACHE_BITS (PTE_PWT | PTE_PCD | PTE_PAT)
+
+bool entry_is_ours(u32 level, u32 index)
+{
+	return level == 4 && index - HV_FIRST_SLOT < HV_NR_SLOTS;
+}
+
+// Bits no entry of that level may have.
+static u64 forbidden(u32 level)
+{
+	u64 bits = PTE_G | (PTE_ADDR & ~(BIT(cpu_features.phys_bits) - 1));
+
+	if (!cpu_features.nx)
+		bits |= PTE_NX;
+	return level == 1 ? bits : bits | PTE_PSE | PTE_PWT | PTE_PCD;
+}
+
+int entry_check(const struct map_ask *ask, u32 level, u64 *entry)
+{
+	if (unlikely(*entry & forbidden(level))) {
+		log_guest(ask->d, LOG_WARN,
+			  "level %u entry 0x%lx has bits it may not have\n",
+			  level, *entry);
+		return -EINVAL;
+	}
+	*entry |= level == 4 ? PTE_US | PTE_A : PTE_US;
+	return 0;
+}
+
+static int refuse(const struct map_ask *ask, u64 entry, const char *why,
+		  int err)
+{
+	log_guest(ask->d, LOG_WARN, "entry 0x%lx refused: %s\n", entry, why);
+	return err;
+}
+
+static int device_get(const struct map_ask *ask, u64 *entry)
+{
+	mfn_t mfn = entry_mfn(*entry);
+
+	if (ask->owner != OWNER_IO && ask->of != ask->d)
+		return refuse(ask, *entry, "no frame of that domain", -EPERM);
+	if (!iomem_allowed(ask->d, mfn))
+		return refuse(ask, *entry, "no right to the device", -EPERM);
+	if (iomem_read_only(mfn))
+		*entry &= ~PTE_RW;
+	return 0;
+}
+
+// A frame of the hypervisor's that the entry may map all the same.
+static bool get_shared(const struct map_ask *ask, u64 entry)
+{
+	mfn_t mfn = entry_mfn(entry);
+	bool fine;
+
+	if (ask->of)
+		fine = domain_shares_frame(ask->of, mfn);
+	else
+		fine = ask->owner == OWNER_HV && !(entry & PTE_RW) &&
+		       m2p_has_frame(mfn);
+	return fine && frame_get(mfn, OWNER_HV);
+}
+
+static int page_get(const struct map_ask *ask, u64 *entry)
+{
+	mfn_t mfn = entry_mfn(*entry);
+
+	if (unlikely(!mfn_is_ram(mfn)))
+		return device_get(ask, entry);
+	if (unlikely((*entry & CACHE_BITS) && !ask->d->privileged))
+		return refuse(ask, *entry, "cache attributes", -EINVAL);
+	if (unlikely(!(ask->of && frame_get(mfn, ask->owner)) &&
+		     !get_shared(ask, *entry)))
+		return refuse(ask, *entry, "not that domain's frame", -EPERM);
+	if (!(*entry & PTE_RW) || type_get(mfn, TYPE_WRITABLE, ask->d) == 0)
+		return 0;
+	frame_put(mfn);
+	return refuse(ask, *entry, "writable, but a table", -EBUSY);
+}
+
+static int table_get(const struct map_ask *ask, u32 level, mfn_t own, u64 entry)
+{
+	mfn_t mfn = entry_mfn(entry);
+	int err;
+
+	if (level == 4 && mfn_eq(mfn, own))
+		return entry & PTE_RW ? -EINVAL : 0;
+	if (!frame_get(mfn, ask->d->id))
+		return refuse(ask, entry, "a table of somebody else", -EPERM);
+	err = type_get(mfn, (enum frame_type)(level - 1), ask->d);
+	if (err) {
+		frame_put(mfn);
+		if (err != -ERESTART)
+			return refuse(ask, entry, "not a table", err);
+	}
+	return err;
+}
+
+int entry_get(const struct map_ask *ask, u32 level, mfn_t own, u64 *entry)
+{
+	int err = entry_check(ask, level, entry);
+
+	if (err)
+		return err;
+	return level == 1 ? page_get(ask, entry) :
+			    table_get(ask, level, own, *entry);
+}
+
+static void page_put(u64 entry)
+{
+	mfn_t mfn = entry_mfn(entry);
+
+	if (!mfn_is_ram(mfn))
+		return;
+	if (entry & PTE_RW)
+		frame_put_type(mfn);
+	else
+		frame_put(mfn);
+}
+
+int entry_put(u32 level, mfn_t own, u64 entry)
+{
+	mfn_t mfn = entry_mfn(entry);
+	int err;
+
+	if (level == 1) {
+		page_put(entry);
+		return 0;
+	}
+	if (level == 4 && mfn_eq(mfn, own))
+		return 0;
+	err = type_put(mfn);
+	if (!err)
+		frame_put(mfn);
+	return err;
+}

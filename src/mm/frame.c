@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+//
+// The frame table and references. The table is an array indexed by machine
+// frame number, backed only where there is RAM: a bitmap of 128 MiB sections
+// tells which entries exist, and within those an owner of OWNER_IO marks the
+// holes.
+//
+// A reference keeps a frame with its owner. Taking one is optimistic: count
+// first (only if the count is not zero already), then look at the owner, and
+// give the reference back if it was the wrong one. So a frame that changes
+// hands in between cannot be taken by mistake.
+
+#include "console/console.h"
+#include "lib/string.h"
+#include "mm/priv.h"
+#include "mm/tlb.h"
+
+#define SECTION_SHIFT 15 // frames: 128 MiB
+#define MAX_SECTIONS \
+	(((DIRECT_END - DIRECT_BASE) >> PAGE_SHIFT) >> SECTION_SHIFT)
+
+static u64 section_map[MAX_SECTIONS / 64];
+static u64 limit;
+
+u64 frame_limit(void)
+{
+	return limit;
+}
+
+bool frame_covered(u64 n)
+{
+	u64 s = n >> SECTION_SHIFT;
+
+	return n < limit && (section_map[s / 64] >> (s % 64) & 1);
+}
+
+bool mfn_is_ram(mfn_t mfn)
+{
+	return frame_covered(mfn.n) && mfn_frame(mfn)->owner != OWNER_IO;
+}
+
+static void fill(u64 first, u64 end, struct frame pattern)
+{
+	for (u64 n = first; n < end; n++)
+		frame_table[n] = pattern;
+}
+
+void frames_claim(u64 first, u64 end)
+{
+	fill(first, end,
+	     (struct frame){ .ref = REF_ALLOCATED | 1, .owner = OWNER_HV });
+}
+
+// Everything is a hole or free at first; early_finish claims what is in use.
+static void fill_section(u64 s)
+{
+	const struct frame hole = { .owner = OWNER_IO };
+	const struct frame unused = { .owner = OWNER_FREE, .type = ~0u };
+	u64 at = s << SECTION_SHIFT;
+	u64 end = (s + 1) << SECTION_SHIFT;
+	const struct ram_range *r;
+
+	for (u32 i = 0; (r = ram_range(i)) != NULL && at < end; i++) {
+		u64 first = max(at, r->first);
+		u64 last = min(end, r->end);
+
+		if (first >= last)
+			continue;
+		fill(at, first, hole);
+		fill(first, last, unused);
+		at = last;
+	}
+	fill(at, end, hole);
+}
+
+static void cover(u64 s)
+{
+	u64 per_section = sizeof(struct frame) << SECTION_SHIFT;
+
+	if (section_map[s / 64] >> (s % 64) & 1)
+		return;
+	section_map[s / 64] |= BIT(s % 64);
+	hvmap_back(FRAMES_BASE + s * per_section, per_section, NULL);
+	fill_section(s);
+}
+
+void frames_init(void)
+{
+	const struct ram_range *r;
+
+	memset(section_map, 0, sizeof(section_map));
+	limit = 0;
+	for (u32 i = 0; (r = ram_range(i)) != NULL; i++) {
+		u64 last = (r->end - 1) >> SECTION_SHIFT;
+
+		for (u64 s = r->first >> SECTION_SHIFT; s <= last; s++)
+			cover(s);
+		limit = r->end;
+	}
+}
+
+bool frame_get(mfn_t mfn, u16 owner)
+{
+	struct frame *f;
+	u32 old;
+
+	if (!mfn_is_ram(mfn))
+		return false;
+	f = mfn_frame(mfn);
+	old = READ_ONCE(f->ref);
+	do {
+		u32 n = old & REF_COUNT_MASK;
+
+		if (n == 0 || n == REF_COUNT_MASK ||
+		    READ_ONCE(f->owner) != owner)
+			return false;
+	} while (!__atomic_compare_exchange_n(&f->ref, &old, old + 1, false,
+					      __ATOMIC_SEQ_CST,
+					      __ATOMIC_RELAXED));
+	if (likely(READ_ONCE(f->owner) == owner))
+		return true;
+	frame_put(mfn); // it changed hands between the two looks
+	return false;
+}
+
+void frame_get_more(mfn_t mfn)
+{
+	struct frame *f = mfn_frame(mfn);
+	u32 old = __atomic_fetch_add(&f->ref, 1, __ATOMIC_RELAXED);
+
+	bug_on((old & REF_COUNT_MASK) == 0);
+	bug_on((old & REF_COUNT_MASK) == REF_COUNT_MASK);
+}
+
+void frame_discard(mfn_t mfn)
+{
+	struct frame *f = mfn_frame(mfn);
+
+	bug_on(f->type & (FT_COUNT_MASK | FT_PARTIAL));
+	m2p_set(mfn, M2P_INVALID);
+	frames_claim(mfn.n, mfn.n + 1);
+	f->aux = tlb_stamp();
+	heap_free(mfn, 0);
+}
+
+// The last reference is gone: nobody else can find the frame any more.
+static void frame_free(mfn_t mfn)
+{
+	struct domain *d = domain_find(mfn_frame(mfn)->owner);
+
+	frame_discard(mfn);
+	if (d)
+		__atomic_sub_fetch(&d->tot_pages, 1, __ATOMIC_SEQ_CST);
+}
+
+void frame_put(mfn_t mfn)
+{
+	struct frame *f = mfn_frame(mfn);
+	u32 left = __atomic_sub_fetch(&f->ref, 1, __ATOMIC_SEQ_CST);
+
+	bug_on((left & REF_COUNT_MASK) == REF_COUNT_MASK);
+	if (unlikely((left & REF_COUNT_MASK) == 0))
+		frame_free(mfn);
+}

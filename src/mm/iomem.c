@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// Frames that are not RAM. The control domain may map any of them but those we
+// keep for ourselves; other domains only what they were given.
+
+#include "console/console.h"
+#include "domain/rangeset.h"
+#include "mm/priv.h"
+
+#define MAX_RULES 256
+
+static struct {
+	u64 mfn;
+	enum iomem_rule rule;
+} rules[MAX_RULES];
+static u32 rule_count;
+static struct lock rules_lock = LOCK_INIT;
+
+void iomem_restrict(mfn_t mfn, enum iomem_rule rule)
+{
+	lock_get(&rules_lock);
+	if (rule_count == MAX_RULES)
+		panic("too many restricted device frames");
+	rules[rule_count].mfn = mfn.n;
+	rules[rule_count].rule = rule;
+	// Readers take no lock: the entry must be there before the count.
+	__atomic_store_n(&rule_count, rule_count + 1, __ATOMIC_RELEASE);
+	lock_put(&rules_lock);
+}
+
+static bool has_rule(mfn_t mfn, enum iomem_rule rule)
+{
+	u32 n = __atomic_load_n(&rule_count, __ATOMIC_ACQUIRE);
+
+	for (u32 i = 0; i < n; i++)
+		if (rules[i].mfn == mfn.n && rules[i].rule == rule)
+			return true;
+	return false;
+}
+
+bool iomem_read_only(mfn_t mfn)
+{
+	return has_rule(mfn, IOMEM_READ_ONLY);
+}
+
+bool iomem_allowed(const struct domain *d, mfn_t mfn)
+{
+	if (has_rule(mfn, IOMEM_NEVER))
+		return false;
+	return d->privileged ||
+	       (d->iomem && rangeset_has(d->iomem, mfn.n, mfn.n));
+}

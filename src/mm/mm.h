@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+//
+// Memory: machine frames, who owns them, what they are used as; the page heap;
+// the hypervisor's own address space; and guests' page tables.
+//
+// Every frame of RAM has a struct frame. Two counts guard it. *References* keep
+// it from being freed. *Type references* say that it is, exclusively, one of:
+// writable by its guest, a page table of level 1..4, or a descriptor page. A
+// type changes only while its count is zero, so a page table can never be
+// written by a guest at the same time. mm/type.c tells the whole story.
+#pragma once
+
+#include "config.h"
+#include "hw/layout.h"
+#include "lib/types.h"
+
+struct domain;
+struct regs;
+struct vcpu;
+
+// ---------------------------------------------------------------- frames
+
+enum frame_type {
+	TYPE_NONE = 0,
+	TYPE_L1 = 1,
+	TYPE_L2 = 2,
+	TYPE_L3 = 3,
+	TYPE_L4 = 4,
+	TYPE_DESC = 5, // GDT or LDT page
+	TYPE_WRITABLE = 6,
+};
+
+// struct frame.ref
+#define REF_ALLOCATED 0x80000000u // the owner's own reference is held
+#define REF_COUNT_MASK 0x7fffffffu // all references, the owner's included
+
+// struct frame.type
+#define FT_TYPE_SHIFT 29
+#define FT_TYPE_MASK 0xe0000000u
+#define FT_PINNED 0x10000000u // one type reference is a guest's pin
+#define FT_VALID 0x08000000u // contents are validated for the type
+#define FT_PARTIAL 0x04000000u // validation or its undoing was interrupted
+#define FT_LOCKED 0x02000000u // the count just became 0: aux is being stamped
+#define FT_COUNT_MASK 0x01ffffffu
+
+// Owners that are not domains; the ABI's reserved ids and our own.
+#define OWNER_HV 0x7ff2 // DOMID_XEN: the hypervisor's frames
+#define OWNER_IO 0x7ff1 // DOMID_IO: holes and device memory in the frame table
+#define OWNER_FREE 0x7ffe // in the heap
+
+// 12 bytes, so that frame table and M2P together stay under 0.5 % of RAM.
+struct frame {
+	u32 ref;
+	u32 type;
+	u16 owner; // domain id or OWNER_*; fixed while ref > 0
+	u16 aux; // page table partly validated: next entry to do. Type count 0
+		 // or free: low bits of the TLB clock at that moment
+};
+// While free: type is the order in a block's first frame, ~0 in others. The
+// free lists are threaded through the free memory itself.
+
+_Static_assert(sizeof(struct frame) == 12, "memory budget");
+
+#define frame_table ((struct frame *)FRAMES_BASE)
+
+// First frame number beyond the highest RAM.
+u64 frame_limit(void);
+
+// True for a frame that the frame table covers and that is RAM.
+bool mfn_is_ram(mfn_t mfn);
+
+static inline struct frame *mfn_frame(mfn_t mfn)
+{
+	return &frame_table[mfn.n];
+}
+
+static inline mfn_t frame_mfn(const struct frame *f)
+{
+	return MFN((u64)(f - frame_table));
+}
+
+// Takes a reference to mfn if it is RAM owned by `owner` and alive.
+bool must_check frame_get(mfn_t mfn, u16 owner);
+// Takes one more reference to a frame that the caller already holds one of.
+void frame_get_more(mfn_t mfn);
+// Drops a reference; the last one scrubs the frame and gives it to the heap.
+void frame_put(mfn_t mfn);
+
+// Takes a type reference (and needs, but does not take, a reference). Page
+// tables and descriptor pages are validated on the first. Page tables belong to
+// domain d, whose lock the caller holds; other types need no lock. Errors:
+// -EINVAL in use as another type or bad contents, -EPERM contents that d has no
+// right to, -ERESTART preempted (progress is kept; call again).
+int must_check type_get(mfn_t mfn, enum frame_type type, struct domain *d);
+// Drops a type reference. The last one of a page table undoes validation;
+// -ERESTART when preempted: the reference is still there, call again; never
+// fails otherwise. Page tables: under the owner's lock.
+int must_check type_put(mfn_t mfn);
+// Both at once; -EPERM when the frame is not d's. A frame of the hypervisor's
+// that d may map (domain_shares_frame) counts as d's for TYPE_WRITABLE.
+int must_check frame_get_type(mfn_t mfn, enum frame_type type,
+			      struct domain *d);
+void frame_put_type(mfn_t mfn); // not for page tables of level 2 and up
+// A vCPU's root: reference and type of level 4. They take d's lock themselves.
+// Errors as frame_get_type; put: 0 or -ERESTART (call again). CR3 must not
+// hold the root any more when it is put.
+int must_check root_get(struct domain *d, mfn_t mfn);
+int must_check root_put(struct domain *d, mfn_t mfn);
+// Lets go of a root that v does not use any more; what takes long is left to
+// undo_finish(), which must have returned 0 before.
+void root_put_later(struct vcpu *v, mfn_t root);
+// Works on what memory hypercalls of v left unfinished. 0 or -ERESTART.
+int must_check undo_finish(struct vcpu *v);
+
+static inline enum frame_type frame_type_of(const struct frame *f)
+{
+	return (enum frame_type)(READ_ONCE(f->type) >> FT_TYPE_SHIFT);
+}
+
+// ------------------------------------------------------------------ heap
+
+#define HEAP_BELOW_4G 0x1u // result below 4 GiB
+#define HEAP_ZERO 0x2u // result cleared
+#define HEAP_MAX_ORDER 18 // 1 GiB
+
+// Gives RAM [start, end) in bytes, whole frames inside it, to the heap.
+void heap_add(maddr_t start, maddr_t end);
+// 2^order contiguous, naturally aligned frames owned by OWNER_HV with one
+// reference each, or MFN_NONE.
+mfn_t must_check heap_alloc(u32 order, u32 flags);
+// Takes frames back from OWNER_HV. Order as allocated.
+void heap_free(mfn_t mfn, u32 order);
+u64 heap_free_frames(void);
+u64 heap_total_frames(void); // RAM ever given to the heap
+
+// Pages and small objects for the hypervisor's own use, zeroed, direct-mapped.
+// page_free only drops our reference: while a guest has the page mapped it
+// stays. kalloc results above 1 KiB are page-aligned.
+void *must_check page_alloc(void);
+void page_free(void *p);
+void *must_check kalloc(size_t bytes);
+void kfree(void *p); // 0 allowed
+
+// Allocates 2^order frames for domain d, or MFN_NONE: owner d, one reference
+// (REF_ALLOCATED), no type, counted in d->tot_pages (max_pages is checked).
+mfn_t must_check domain_frames_alloc(struct domain *d, u32 order, u32 flags);
+// Makes domain d the owner of a frame that the hypervisor has (dom0's initrd).
+void domain_frame_assign(struct domain *d, mfn_t mfn);
+// Drops the owner's own reference (once). False if that was done before.
+bool domain_frame_release(struct domain *d, mfn_t mfn);
+// Frees what domain d owns, page tables and pins first; preemptible.
+// -ERESTART: call again. Frames that others still map stay until they let go.
+int must_check domain_relinquish_memory(struct domain *d);
+
+// --------------------------------------------- hypervisor's address space
+
+static inline void *maddr_virt(maddr_t a)
+{
+	return (void *)(DIRECT_BASE + a);
+}
+
+static inline void *mfn_virt(mfn_t m)
+{
+	return maddr_virt(mfn_maddr(m));
+}
+
+// For direct-mapped addresses only.
+static inline maddr_t virt_maddr(const void *p)
+{
+	return (u64)p - DIRECT_BASE;
+}
+
+static inline mfn_t virt_mfn(const void *p)
+{
+	return maddr_mfn(virt_maddr(p));
+}
+
+struct boot_info;
+
+// Builds the final page tables, frame table, M2P and heap from the memory map.
+// Panics with advice when there is too little memory.
+void mm_init(const struct boot_info *bi);
+// The root with only hypervisor slots, for idle processors and start-up. It is
+// below 4 GiB.
+mfn_t hv_root(void);
+// Maps device memory uncached. Never fails: panics when the area is used up.
+volatile void *mmio_map(maddr_t addr, size_t bytes);
+// Sets one 4 KiB hypervisor mapping in the per-CPU area (flags: PTE_*, 0 to
+// unmap); does not flush. Tables are made at need while booting.
+void percpu_map(u64 va, mfn_t mfn, u64 flags);
+// The PTE behind a per-CPU address, for the GDT and LDT windows.
+u64 *percpu_pte(u64 va);
+// Boot-time and dom0 checks: may d map this non-RAM frame?
+bool iomem_allowed(const struct domain *d, mfn_t mfn);
+bool iomem_read_only(mfn_t mfn);
+// Marks a device frame that no guest may map (APICs) or only read-only.
+enum iomem_rule { IOMEM_NEVER, IOMEM_READ_ONLY };
+void iomem_restrict(mfn_t mfn, enum iomem_rule rule);
+
+// M2P: machine to pseudo-physical, readable by every guest.
+#define m2p_table ((u64 *)M2P_BASE)
+#define M2P_INVALID (~0ull)
+void m2p_set(mfn_t mfn, u64 pfn);
+
+// --------------------------------------------------------- guests' tables
+
+// Copies the hypervisor's slots into a guest L4 under validation.
+void l4_init_hv_slots(u64 *l4);
+
+// Loads vcpu v's root for its present mode (v->in_kernel) into CR3, counted.
+void root_load(struct vcpu *v);
+// Loads any root: hv_root() when a processor goes idle for good. All CR3
+// writes must go through these two: they keep cpu->cr3 and the TLB clock.
+void tlb_load_root(mfn_t root);
+
+// TLB. A flush reaches every processor that may hold entries of d.
+void tlb_flush_local(void);
+void tlb_flush_domain(struct domain *d);
+// Bit n of vcpu_mask[] (MAX_VCPUS bits): vCPU n of d.
+void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask);
+void tlb_invlpg_local(gva_t va);
+
+// A guest kernel's page fault on a present read-only page: true if it was a
+// write to one of its page tables, and has been done for it (retry or skip).
+bool ptwr_fault(struct vcpu *v, struct regs *r, gva_t addr);
+
+// Walks d's current tables by software. Returns the L1 entry's value, or 0.
+u64 guest_walk_l1e(struct vcpu *v, gva_t va);
+
+// The auditor (debug builds, key 'a', tests): recounts every reference and
+// type from the page tables; returns the number of differences and logs them.
+u64 mm_audit(void);
+// For parts that hold references outside page tables and vCPUs: fn, called
+// during an audit, reports each by audit_holds.
+void mm_audit_register(void (*fn)(void));
+// mfn has one reference more, and unless type is TYPE_NONE one of that type.
+void audit_holds(mfn_t mfn, enum frame_type type);
+
+// Dumps memory state (debug key 'm').
+void mm_dump(void);
+
+// Hypercalls, see hypercall/hypercall.h for the form.
+struct hcall;
+i64 hc_mmu_update(struct vcpu *v, struct hcall *h);
+i64 hc_mmuext_op(struct vcpu *v, struct hcall *h);
+i64 hc_update_va_mapping(struct vcpu *v, struct hcall *h);
+i64 hc_memory_op(struct vcpu *v, struct hcall *h);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+//
+// mmu_update: a list of {where, what} writes to page tables and to the M2P. A
+// request names the entry by its machine address; what is done with it depends
+// on what that frame is used as. Most calls carry one request, for a level 1
+// entry.
+
+#include "abi/errno.h"
+#include "cpu/percpu.h"
+#include "cpu/uaccess.h"
+#include "hypercall/hypercall.h"
+#include "mm/priv.h"
+
+// A frame that is no table (yet): the write is a plain one.
+static int write_plain(mfn_t mfn, u32 index, u64 value, const struct domain *d)
+{
+	int err = -EINVAL;
+
+	if (!frame_get(mfn, d->id))
+		return -EPERM;
+	if (type_hold(mfn)) {
+		WRITE_ONCE(((u64 *)mfn_virt(mfn))[index], value);
+		type_release(mfn);
+		err = 0;
+	}
+	frame_put(mfn);
+	return err;
+}
+
+static int update_entry(struct vcpu *v, const struct map_ask *ask,
+			const struct mmu_update *req, bool keep_ad)
+{
+	struct entry_change c = {
+		.table = maddr_mfn(req->ptr),
+		.index = req->ptr >> 3 & (ENTRIES - 1),
+		.value = req->val,
+		.keep_ad = keep_ad,
+	};
+
+	c.level = table_level(c.table, ask->d);
+	if (likely(c.level))
+		return entry_change(v, ask, &c);
+	return write_plain(c.table, c.index, c.value, ask->d);
+}
+
+static int update_m2p(const struct map_ask *ask, const struct mmu_update *req)
+{
+	mfn_t mfn = maddr_mfn(req->ptr);
+
+	if (!ask->of || !frame_get(mfn, ask->owner))
+		return -EINVAL;
+	m2p_set(mfn, req->val);
+	frame_put(mfn);
+	return 0;
+}
+
+static int update_one(struct vcpu *v, const struct map_ask *ask,
+		      struct mmu_update *req)
+{
+	u32 type = req->ptr & (sizeof(u64) - 1);
+
+	req->ptr -= type;
+	switch (type) {
+	case MMU_NORMAL_PT_UPDATE:
+	case MMU_PT_UPDATE_NO_TRANSLATE:
+		return update_entry(v, ask, req, false);
+	case MMU_PT_UPDATE_PRESERVE_AD:
+		return update_entry(v, ask, req, true);
+	case MMU_MACHPHYS_UPDATE:
+		return update_m2p(ask, req);
+	default:
+		return -ENOSYS;
+	}
+}
+
+// Works from *done on until all is done, an error, or -ERESTART.
+static int update_all(struct vcpu *v, const struct map_ask *ask, gva_t list,
+		      u32 count, u32 *done)
+{
+	struct mmu_update req;
+	int err = 0;
+
+	lock_get(&ask->d->lock);
+	while (*done < count && !err) {
+		err = guest_read(&req, list + *done * sizeof(req), sizeof(req));
+		if (!err)
+			err = update_one(v, ask, &req);
+		if (err)
+			break;
+		++*done;
+		if (preempt_due(1) && (*done < count || undo_pending(v)))
+			err = -ERESTART;
+	}
+	lock_put(&ask->d->lock);
+	return err;
+}
+
+i64 hc_mmu_update(struct vcpu *v, struct hcall *h)
+{
+	u32 count = (u32)h->arg[1] & ~COUNT_RESTARTED;
+	gva_t total = h->arg[2];
+	u32 before = 0, done = 0;
+	struct map_ask ask;
+	int err = undo_finish(v);
+
+	if (unlikely(err))
+		return hypercall_restart(h);
+	if ((h->arg[1] & COUNT_RESTARTED) && total)
+		err = guest_read(&before, total, sizeof(before));
+	if (!err)
+		err = foreign_resolve(v, (u32)h->arg[3], &ask);
+	if (!err)
+		err = update_all(v, &ask, h->arg[0], count, &done);
+	before += done;
+	if (total && guest_write(total, &before, sizeof(before)))
+		return -EFAULT;
+	if (err != -ERESTART)
+		return err;
+	h->arg[0] += done * sizeof(struct mmu_update);
+	h->arg[1] = (count - done) | COUNT_RESTARTED;
+	return hypercall_restart(h);
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+//
+// Flushing translations. Every CR3 write flushes all (no global pages, no
+// PCID), so that is how the clock in tlb.h advances. A processor on hv_root()
+// holds no translation of any guest and is never disturbed.
+
+#include "cpu/percpu.h"
+#include "hw/cpu.h"
+#include "irq/irq.h"
+#include "mm/priv.h"
+#include "mm/tlb.h"
+
+u32 tlb_clock = 1;
+
+static bool has_guest_root(const struct cpu *c)
+{
+	u64 cr3 = READ_ONCE(c->cr3);
+
+	return c->online && cr3 != 0 && cr3 != mfn_maddr(hv_root());
+}
+
+static void ask(struct cpu *c)
+{
+	__atomic_store_n(&c->flush_request, 1, __ATOMIC_SEQ_CST);
+	apic_send_ipi(c->apic_id, VEC_IPI_FLUSH);
+}
+
+// The other answers by interrupt, or from lock_spin() when it is in here too.
+static void await(struct cpu *c)
+{
+	while (__atomic_load_n(&c->flush_request, __ATOMIC_ACQUIRE))
+		lock_spin();
+}
+
+// Flushes each processor for which pick(cpu, arg) holds.
+static void flush_where(bool (*pick)(struct cpu *c, const void *arg),
+			const void *arg)
+{
+	u64 asked[MAX_CPUS / 64] = { 0 };
+
+	for (u32 i = 0; i < cpu_count(); i++) {
+		struct cpu *c = cpu_of(i);
+
+		if (!has_guest_root(c) || !pick(c, arg))
+			continue;
+		if (c == cpu_this()) {
+			tlb_flush_local();
+		} else {
+			asked[i / 64] |= BIT(i % 64);
+			ask(c);
+		}
+	}
+	for (u32 i = 0; i < cpu_count(); i++)
+		if (asked[i / 64] >> (i % 64) & 1)
+			await(cpu_of(i));
+}
+
+static bool is_other(struct cpu *c, const void *arg)
+{
+	(void)arg;
+	return c != cpu_this();
+}
+
+void tlb_load_root(mfn_t root)
+{
+	struct cpu *c = cpu_this();
+	u32 now = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+
+	c->cr3 = mfn_maddr(root);
+	write_cr3(c->cr3);
+	WRITE_ONCE(c->flush_stamp, now);
+	count(CNT_CR3);
+	if (unlikely((u16)now == 0))
+		flush_where(is_other, NULL);
+}
+
+void tlb_flush_local(void)
+{
+	struct cpu *c = cpu_this();
+
+	count(CNT_FLUSH);
+	if (c->cr3)
+		tlb_load_root(maddr_mfn(c->cr3));
+}
+
+static bool is_stale(struct cpu *c, const void *arg)
+{
+	u16 stamp = *(const u16 *)arg;
+
+	return (u16)READ_ONCE(c->flush_stamp) <= stamp;
+}
+
+void tlb_flush_stale(u16 stamp)
+{
+	if (likely(stamp <= tlb_stamp()))
+		flush_where(is_stale, &stamp);
+}
+
+static bool runs_domain(struct cpu *c, const void *arg)
+{
+	const struct vcpu *v = READ_ONCE(c->loaded);
+
+	return v && v->domain == arg;
+}
+
+void tlb_flush_domain(struct domain *d)
+{
+	flush_where(runs_domain, d);
+}
+
+struct vcpu_set {
+	const struct domain *domain;
+	const u64 *mask;
+};
+
+static bool runs_member(struct cpu *c, const void *arg)
+{
+	const struct vcpu_set *s = arg;
+	const struct vcpu *v = READ_ONCE(c->loaded);
+
+	return v && v->domain == s->domain &&
+	       (s->mask[v->id / 64] >> (v->id % 64) & 1);
+}
+
+void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)
+{
+	struct vcpu_set s = { d, vcpu_mask };
+
+	flush_where(runs_member, &s);
+}
+
+void tlb_invlpg_local(gva_t va)
+{
+	count(CNT_INVLPG);
+	invlpg(va);
+}
+
+void root_load(struct vcpu *v)
+{
+	tlb_load_root(v->in_kernel ? v->kernel_root : v->user_root);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+//
+// The TLB clock. It ticks at every full flush. A frame that stops being mapped
+// is stamped with the time; before it becomes something else, every processor
+// whose last flush is not younger than the stamp is flushed.
+//
+// Stamps have 16 bits. Whenever the clock's low half wraps, all processors are
+// flushed, so a stamp that looks younger than the clock is from an earlier
+// round and needs nothing.
+#pragma once
+
+#include "lib/types.h"
+
+extern u32 tlb_clock;
+
+// The stamp for a mapping that went away just now.
+static inline u16 tlb_stamp(void)
+{
+	return (u16)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
+}
+
+// Flushes the processors that may hold translations older than the stamp.
+void tlb_flush_stale(u16 stamp);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+//
+// See core.h. All of it is weak: a test may bring its own.
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "abi/errno.h"
+#include "cpu/uaccess.h"
+#include "mm/mm.h"
+
+#define weak __attribute__((weak))
+
+u64 fake_now = 1000;
+u32 fake_cpus = 1;
+u32 fake_alloc_fails;
+u32 fake_allocated;
+const void *fake_fault_at;
+size_t fake_fault_bytes;
+u64 fake_guest_written;
+
+weak u64 now_ns(void)
+{
+	return fake_now;
+}
+
+weak u32 cpu_count(void)
+{
+	return fake_cpus;
+}
+
+void fake_cpus_init(u32 n)
+{
+	void *p = mmap((void *)PERCPU_BASE, (size_t)n * PERCPU_SIZE,
+		       PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (p == MAP_FAILED)
+		abort();
+	for (u32 i = 0; i < n; i++) {
+		cpu_of(i)->id = i;
+		cpu_of(i)->apic_id = i;
+		cpu_of(i)->online = true;
+		cpu_of(i)->stack_top =
+			percpu_base(i) + PERCPU_STACK + PERCPU_STACK_SIZE;
+	}
+	fake_cpu = cpu_of(0);
+	fake_cpus = n;
+}
+
+weak void *kalloc(size_t bytes)
+{
+	if (fake_alloc_fails && --fake_alloc_fails == 0)
+		return NULL;
+	fake_allocated++;
+	return calloc(1, bytes);
+}
+
+weak void kfree(void *p)
+{
+	if (p)
+		fake_allocated--;
+	free(p);
+}
+
+static bool faults(gva_t at, size_t bytes)
+{
+	gva_t bad = (gva_t)(uintptr_t)fake_fault_at;
+
+	return fake_fault_bytes && at < bad + fake_fault_bytes &&
+	       bad < at + bytes;
+}
+
+weak bool guest_range_ok(gva_t va, u64 bytes)
+{
+	return va + bytes >= va && va + bytes <= HV_START;
+}
+
+weak int guest_read(void *dst, gva_t src, size_t bytes)
+{
+	if (faults(src, bytes))
+		return -EFAULT;
+	memcpy(dst, (const void *)(uintptr_t)src, bytes);
+	return 0;
+}
+
+weak int guest_write(gva_t dst, const void *src, size_t bytes)
+{
+	if (faults(dst, bytes))
+		return -EFAULT;
+	memcpy((void *)(uintptr_t)dst, src, bytes);
+	fake_guest_written += bytes;
+	return 0;
+}
+
+weak size_t str_copy(char *dst, const char *src, size_t size)
+{
+	size_t n = strlen(src);
+
+	if (size) {
+		size_t take = min(n, size - 1);
+
+		memcpy(dst, src, take);
+		dst[take] = 0;
+	}
+	return n;
+}

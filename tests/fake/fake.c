@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// What every host test needs in place of the machine: a log that goes to
+// stderr, bug() that aborts, and one pretended processor.
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "console/console.h"
+#include "lib/bug.h"
+#include "lib/lock.h"
+
+__attribute__((weak)) struct cpu *fake_cpu;
+
+__attribute__((weak)) _Noreturn void bug_at(const char *file, int line,
+					    const char *what)
+{
+	fprintf(stderr, "bug at %s:%d: %s\n", file, line, what);
+	abort();
+}
+
+__attribute__((weak)) void log_at(enum log_level level, const char *format, ...)
+{
+	va_list ap;
+
+	if (level > LOG_WARN)
+		return;
+	va_start(ap, format);
+	vfprintf(stderr, format, ap);
+	va_end(ap);
+}
+
+__attribute__((weak)) void lock_spin(void)
+{
+}
+
+__attribute__((weak)) u32 lock_self(void)
+{
+	return 1;
+}
