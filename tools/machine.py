@@ -105,6 +105,7 @@ class Machine:
                  cpu="qemu64", machine="pc", extra=(), reboot=False,
                  disc=None):
         self.name = name
+        self.reboots = reboot
         self.hv = hv or default_hv()
         self.log = os.path.join(LOGS, name + ".log")
         self.tmp = tempfile.TemporaryDirectory(prefix="ringfort-")
@@ -248,9 +249,10 @@ class Machine:
         output = self.child.before.decode("latin1").replace("\r", "")
         return int(end[1]), output
 
-    def ask(self, request):
+    def ask(self, request, **arguments):
         """The answer to one command of QEMU's own protocol, QMP."""
-        self.control.write(json.dumps({"execute": request}) + "\n")
+        self.control.write(json.dumps({"execute": request,
+                                       "arguments": arguments}) + "\n")
         self.control.flush()
         for line in self.control:
             message = json.loads(line)
@@ -276,6 +278,19 @@ class Machine:
         if reason and reasons != [reason]:
             self._fail("ended by %s, not %s" % (reasons, reason))
         return self.child.before.decode("latin1").replace("\r", "")
+
+    def halted(self):
+        """Is the first CPU halted for good: no interrupt can wake it?"""
+        registers = self.ask("human-monitor-command",
+                             **{"command-line": "info registers"})
+        flags = int(re.search(r"[RE]FL=([0-9a-f]+)", registers)[1], 16)
+        return "HLT=1" in registers and not flags & 0x200
+
+    def cpu_time(self):
+        """Processor time that QEMU has used so far, in seconds."""
+        with open("/proc/%d/stat" % self.qemu.pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def triple_fault(self):
         """Did a CPU of this machine shut down on a triple fault?"""

@@ -56,8 +56,8 @@ static maddr_t search(maddr_t start, size_t bytes, acpi_map_fn *map)
 static maddr_t find_rsdp(acpi_map_fn *map)
 {
 	const u8 *segment = map(EBDA_SEGMENT, 2);
-	maddr_t ebda = segment ? (maddr_t)(segment[0] | segment[1] << 8) << 4 :
-				 0;
+	maddr_t ebda =
+		segment ? (maddr_t)(segment[0] | segment[1] << 8) << 4 : 0;
 	maddr_t found = ebda ? search(ebda, EBDA_BYTES, map) : 0;
 
 	if (found)
@@ -99,10 +99,10 @@ static void read_table(struct machine *m, maddr_t addr, acpi_map_fn *map)
 		char signature[5];
 		void (*read)(struct machine *m, const struct acpi_header *t);
 	} readers[] = {
-		{ "APIC", acpi_read_madt },
-		{ "FACP", acpi_read_fadt },
-		{ "HPET", acpi_read_hpet },
-		{ "MCFG", acpi_read_mcfg },
+		{"APIC", acpi_read_madt},
+		{"FACP", acpi_read_fadt},
+		{"HPET", acpi_read_hpet},
+		{"MCFG", acpi_read_mcfg},
 	};
 	const struct acpi_header *t = map(addr, sizeof(*t));
 
@@ -140,7 +140,7 @@ static bool read_root(struct machine *m, maddr_t addr, size_t width,
 bool acpi_read(struct machine *m, maddr_t addr, acpi_map_fn *map)
 {
 	const struct rsdp *r;
-	struct rsdp rsdp = { 0 };
+	struct rsdp rsdp = {0};
 
 	if (!addr)
 		addr = find_rsdp(map);

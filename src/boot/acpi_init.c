@@ -12,8 +12,8 @@ struct machine machine;
 // Before mm_init: the boot page tables reach the low 4 GiB.
 static const void *map_boot(maddr_t addr, size_t bytes)
 {
-	return addr < GIB(4) && bytes <= GIB(4) - addr ? maddr_virt(addr) :
-							 NULL;
+	return addr < GIB(4) && bytes <= GIB(4) - addr ? maddr_virt(addr)
+						       : NULL;
 }
 
 // A PC without tables: what has been at these places since ever.
@@ -27,16 +27,16 @@ static void set_defaults(struct machine *m)
 
 static void add_default_cpu(struct machine *m)
 {
-	m->cpu[0] = (struct acpi_cpu){ .apic_id = cpuid(1, 0).b >> 24,
-				       .enabled = true };
+	m->cpu[0] = (struct acpi_cpu){.apic_id = cpuid(1, 0).b >> 24,
+				      .enabled = true};
 	m->cpu_count = 1;
 }
 
 static void add_default_ioapic(struct machine *m)
 {
-	m->ioapic[0] = (struct acpi_ioapic){ .addr = 0xfec00000 };
+	m->ioapic[0] = (struct acpi_ioapic){.addr = 0xfec00000};
 	m->ioapic_count = 1;
-	m->override[0] = (struct acpi_override){ .isa_irq = 0, .gsi = 2 };
+	m->override[0] = (struct acpi_override){.isa_irq = 0, .gsi = 2};
 	m->override_count = 1;
 }
 

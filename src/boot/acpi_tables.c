@@ -54,7 +54,7 @@ static u32 field32(const struct view *v, size_t offset)
 
 static struct view view_of(const struct acpi_header *t)
 {
-	return (struct view){ (const u8 *)t, t->length };
+	return (struct view){(const u8 *)t, t->length};
 }
 
 // ---------------------------------------------------------------- MADT
@@ -68,7 +68,7 @@ static void add_cpu(struct machine *m, u32 apic_id, u32 acpi_id, u32 flags)
 			return; // listed as APIC and as x2APIC
 	if (m->cpu_count < ARRAY_SIZE(m->cpu))
 		m->cpu[m->cpu_count++] =
-			(struct acpi_cpu){ apic_id, acpi_id, true };
+			(struct acpi_cpu){apic_id, acpi_id, true};
 }
 
 static void read_lapic(struct machine *m, const struct view *e)
@@ -112,18 +112,18 @@ void acpi_read_madt(struct machine *m, const struct acpi_header *t)
 		u8 type, length;
 		void (*read)(struct machine *m, const struct view *e);
 	} readers[] = {
-		{ MADT_LAPIC, 8, read_lapic },
-		{ MADT_IOAPIC, 12, read_ioapic },
-		{ MADT_OVERRIDE, 10, read_override },
-		{ MADT_LAPIC_ADDR, 12, read_lapic_addr },
-		{ MADT_X2APIC, 16, read_x2apic },
+		{MADT_LAPIC, 8, read_lapic},
+		{MADT_IOAPIC, 12, read_ioapic},
+		{MADT_OVERRIDE, 10, read_override},
+		{MADT_LAPIC_ADDR, 12, read_lapic_addr},
+		{MADT_X2APIC, 16, read_x2apic},
 	};
 	struct view v = view_of(t), e;
 
 	m->lapic = field32(&v, 36);
 	m->has_pics = field32(&v, 40) & MADT_PCAT_COMPAT;
 	for (size_t at = MADT_ENTRIES; at + 2 <= v.length; at += e.length) {
-		e = (struct view){ v.data + at, v.data[at + 1] };
+		e = (struct view){v.data + at, v.data[at + 1]};
 		if (e.length < 2 || e.length > v.length - at) {
 			log_warn("ACPI MADT has a bad entry, the rest is "
 				 "ignored\n");

@@ -92,9 +92,9 @@ void bootinfo_read(u32 magic, u64 info)
 		u32 magic;
 		void (*read)(struct boot_info *bi, maddr_t info);
 	} readers[] = {
-		{ MB1_INFO_MAGIC, multiboot1_read },
-		{ MB2_INFO_MAGIC, multiboot2_read },
-		{ XEN_HVM_START_MAGIC_VALUE, pvh_read },
+		{MB1_INFO_MAGIC, multiboot1_read},
+		{MB2_INFO_MAGIC, multiboot2_read},
+		{XEN_HVM_START_MAGIC_VALUE, pvh_read},
 	};
 
 	note_image(&boot_info);
@@ -104,9 +104,11 @@ void bootinfo_read(u32 magic, u64 info)
 		readers[i].read(&boot_info, info);
 		e820_normalise(&boot_info);
 		split_dom0_options(&boot_info);
+		str_make_printable(boot_info.cmdline);
+		str_make_printable(boot_info.loader);
 		return;
 	}
-	panic("unknown loader (magic 0x%x): start me by Multiboot, Multiboot2 "
-	      "or PVH",
-	      magic);
+	give_up("unknown loader (magic 0x%x): start me by Multiboot, "
+		"Multiboot2 or PVH",
+		magic);
 }

@@ -24,11 +24,10 @@ struct option {
 	size_t size;
 };
 
-#define FIELD(name, kind, field)                     \
-	{                                            \
-		name, kind,                          \
-		offsetof(struct boot_options, field), \
-		sizeof(((struct boot_options *)0)->field) \
+#define FIELD(name, kind, field)                                  \
+	{                                                         \
+		name, kind, offsetof(struct boot_options, field), \
+			sizeof(((struct boot_options *)0)->field) \
 	}
 
 static const struct option options[] = {
@@ -37,7 +36,7 @@ static const struct option options[] = {
 	FIELD("com2", OPT_TEXT, com[1]),
 	FIELD("console", OPT_TEXT, console),
 	FIELD("dom0_max_vcpus", OPT_NUMBER, dom0_max_vcpus),
-	{ "dom0_mem", OPT_DOM0_MEM, 0, 0 },
+	{"dom0_mem", OPT_DOM0_MEM, 0, 0},
 	FIELD("guest_loglvl", OPT_TEXT, guest_loglvl),
 	FIELD("hpet", OPT_FLAG_INVERTED, no_hpet),
 	FIELD("loglvl", OPT_TEXT, loglvl),
@@ -45,7 +44,7 @@ static const struct option options[] = {
 	FIELD("noreboot", OPT_FLAG, noreboot),
 	FIELD("nosmp", OPT_FLAG, nosmp),
 	FIELD("pit", OPT_FLAG_INVERTED, no_pit),
-	{ "placeholder", OPT_IGNORED, 0, 0 },
+	{"placeholder", OPT_IGNORED, 0, 0},
 	FIELD("sched", OPT_TEXT, sched),
 	FIELD("x2apic", OPT_FLAG_INVERTED, noapic_x2),
 };
@@ -55,8 +54,7 @@ u64 cmdline_parse_size(const char *text, const char **end)
 	static const struct {
 		char letter;
 		u32 shift;
-	} suffixes[] = { { 'b', 0 },  { 'k', 10 }, { 'm', 20 },
-			 { 'g', 30 }, { 't', 40 } };
+	} suffixes[] = {{'b', 0}, {'k', 10}, {'m', 20}, {'g', 30}, {'t', 40}};
 	const char *behind;
 	u64 v = str_number(text, &behind);
 	u32 shift = 10; // without a suffix: KiB
@@ -119,10 +117,10 @@ static bool parse_flag(const char *value, bool *flag)
 		const char *word;
 		bool flag;
 	} words[] = {
-		{ "", true },	  { "1", true },    { "yes", true },
-		{ "on", true },	  { "true", true }, { "enable", true },
-		{ "0", false },	  { "no", false },  { "off", false },
-		{ "false", false }, { "disable", false },
+		{"", true},       {"1", true},        {"yes", true},
+		{"on", true},     {"true", true},     {"enable", true},
+		{"0", false},     {"no", false},      {"off", false},
+		{"false", false}, {"disable", false},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
@@ -154,7 +152,8 @@ static bool option_set(const struct option *o, const char *value, bool negated)
 	case OPT_FLAG_INVERTED:
 		if (!parse_flag(value, &flag))
 			return false;
-		*(bool *)field = flag ^ negated ^ (o->kind == OPT_FLAG_INVERTED);
+		*(bool *)field =
+			flag ^ negated ^ (o->kind == OPT_FLAG_INVERTED);
 		return true;
 	case OPT_NUMBER:
 		return parse_number(value, field);
@@ -174,14 +173,6 @@ static const struct option *option_find(const char *name)
 		if (!strcmp(name, options[i].name))
 			return &options[i];
 	return NULL;
-}
-
-// The log is no place for control characters from the command line.
-static void make_printable(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~')
-			*text = '?';
 }
 
 static void parse_word(char *word)
@@ -211,7 +202,7 @@ void cmdline_parse(const char *text)
 			n++;
 		if (n) {
 			str_copy(word, text, min(n + 1, sizeof(word)));
-			make_printable(word);
+			str_make_printable(word);
 			parse_word(word);
 		}
 		text += n;

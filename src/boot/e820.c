@@ -15,9 +15,9 @@ void e820_add(struct boot_info *bi, u64 addr, u64 size, u32 type)
 	bi->e820[bi->e820_count++] = (struct e820_entry){
 		.addr = addr,
 		.size = min(size, ADDR_LIMIT - addr),
-		.type = type >= E820_RAM && type <= E820_UNUSABLE ?
-				type :
-				E820_RESERVED,
+		.type = type >= E820_RAM && type <= E820_UNUSABLE
+				? type
+				: E820_RESERVED,
 	};
 }
 
@@ -25,7 +25,7 @@ void e820_add(struct boot_info *bi, u64 addr, u64 size, u32 type)
 static u32 strength(u32 type)
 {
 	static const u8 by_type[] = {
-		[E820_RAM] = 1,	     [E820_ACPI] = 2,	  [E820_NVS] = 3,
+		[E820_RAM] = 1,      [E820_ACPI] = 2,     [E820_NVS] = 3,
 		[E820_RESERVED] = 4, [E820_UNUSABLE] = 5,
 	};
 
@@ -69,8 +69,8 @@ void e820_normalise(struct boot_info *bi)
 		    last->addr + last->size == addr)
 			last->size += next - addr;
 		else if (n < BOOT_MAX_E820)
-			sorted[n++] = (struct e820_entry){ addr, next - addr,
-							   type };
+			sorted[n++] =
+				(struct e820_entry){addr, next - addr, type};
 	}
 	memcpy(bi->e820, sorted, n * sizeof(sorted[0]));
 	bi->e820_count = n;
@@ -86,17 +86,17 @@ static struct hole hole_at(const struct boot_info *bi, u32 i)
 	const struct boot_module *m;
 
 	if (!i)
-		return (struct hole){ bi->image_start, bi->image_end };
+		return (struct hole){bi->image_start, bi->image_end};
 	m = &bi->module[i - 1];
-	return (struct hole){ ALIGN_DOWN(m->start, PAGE_SIZE),
-			      ALIGN_UP(m->start + m->size, PAGE_SIZE) };
+	return (struct hole){ALIGN_DOWN(m->start, PAGE_SIZE),
+			     ALIGN_UP(m->start + m->size, PAGE_SIZE)};
 }
 
 // The lowest used range that overlaps [start, end), or start = end.
 static struct hole first_hole(const struct boot_info *bi, maddr_t start,
 			      maddr_t end)
 {
-	struct hole first = { end, end };
+	struct hole first = {end, end};
 
 	for (u32 i = 0; i <= bi->module_count; i++) {
 		struct hole h = hole_at(bi, i);

@@ -21,8 +21,7 @@ static struct idt_gate early_idt[32];
 
 void early_traps_init(void)
 {
-	struct table_register idtr = { sizeof(early_idt) - 1,
-				       (u64)early_idt };
+	struct table_register idtr = {sizeof(early_idt) - 1, (u64)early_idt};
 
 	for (u32 i = 0; i < ARRAY_SIZE(early_idt); i++) {
 		u64 stub = (u64)early_trap_stubs + i * STUB_BYTES;

@@ -130,6 +130,19 @@ void panic(const char *format, ...)
 	machine_stop();
 }
 
+void give_up(const char *format, ...)
+{
+	char line[256];
+	va_list ap;
+
+	va_start(ap, format);
+	fmt_vprint(line, sizeof(line), format, ap);
+	va_end(ap);
+	enter_panic();
+	log_error("%s\n", line);
+	machine_stop();
+}
+
 void panic_regs(const struct regs *r, const char *what)
 {
 	enter_panic();

@@ -8,11 +8,9 @@
 
 #include <xen/arch-x86/hvm/start_info.h>
 
-static void read_memmap(struct boot_info *bi,
-			const struct hvm_start_info *info)
+static void read_memmap(struct boot_info *bi, const struct hvm_start_info *info)
 {
-	const struct hvm_memmap_table_entry *e =
-		maddr_virt(info->memmap_paddr);
+	const struct hvm_memmap_table_entry *e = maddr_virt(info->memmap_paddr);
 
 	for (u32 i = 0; i < info->memmap_entries; i++)
 		e820_add(bi, e[i].addr, e[i].size, e[i].type);

@@ -97,8 +97,7 @@ static void wait_ready(void)
 {
 	u64 end = now_ns() + ANSWER_WAIT_NS;
 
-	while (!__atomic_load_n(&ap_ready, __ATOMIC_ACQUIRE) &&
-	       now_ns() < end)
+	while (!__atomic_load_n(&ap_ready, __ATOMIC_ACQUIRE) && now_ns() < end)
 		cpu_pause();
 }
 

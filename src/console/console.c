@@ -75,20 +75,29 @@ static void emit_prefixed(const char *text, size_t len)
 	}
 }
 
+static bool log_shown(enum log_level level)
+{
+	return (int)level <= log_max || level == LOG_ERROR;
+}
+
 void log_at(enum log_level level, const char *format, ...)
 {
 	char line[LINE_MAX];
 	va_list ap;
-	int n;
+	size_t n;
 	bool taken;
 
-	if ((int)level > log_max && level != LOG_ERROR)
+	if (!log_shown(level))
 		return;
 	va_start(ap, format);
-	n = fmt_vprint(line, sizeof(line), format, ap);
+	n = (size_t)fmt_vprint(line, sizeof(line), format, ap);
 	va_end(ap);
+	if (n >= sizeof(line)) { // cut: but the line still ends
+		n = sizeof(line) - 1;
+		line[n - 1] = '\n';
+	}
 	taken = console_lock();
-	emit_prefixed(line, min((size_t)n, sizeof(line) - 1));
+	emit_prefixed(line, n);
 	console_unlock(taken);
 }
 
@@ -109,9 +118,8 @@ static int parse_level(const char *name, int fallback)
 		const char *name;
 		int max;
 	} levels[] = {
-		{ "none", -1 },		{ "error", LOG_ERROR },
-		{ "warning", LOG_WARN }, { "info", LOG_INFO },
-		{ "debug", LOG_DEBUG }, { "all", LOG_DEBUG },
+		{"none", -1},       {"error", LOG_ERROR}, {"warning", LOG_WARN},
+		{"info", LOG_INFO}, {"debug", LOG_DEBUG}, {"all", LOG_DEBUG},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(levels); i++) {

@@ -24,8 +24,8 @@ struct domain;
 
 // A line about what a guest did; rate-limited, so a guest cannot flood the
 // log (guest_loglvl=). Prefixed with the domain, "ringfort: d1: ".
-void log_guest(const struct domain *d, enum log_level level,
-	       const char *format, ...) printf_like(3, 4);
+void log_guest(const struct domain *d, enum log_level level, const char *format,
+	       ...) printf_like(3, 4);
 
 // Set-up from the command line words console=, com1=, com2=, loglvl=,
 // guest_loglvl=. May be called before anything else works.

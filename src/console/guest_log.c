@@ -35,8 +35,8 @@ static struct domain *budget_of(const struct domain *d)
 	return (struct domain *)(uintptr_t)d;
 }
 
-void log_guest(const struct domain *d, enum log_level level,
-	       const char *format, ...)
+void log_guest(const struct domain *d, enum log_level level, const char *format,
+	       ...)
 {
 	char line[256];
 	va_list ap;

@@ -48,7 +48,7 @@ static void deliver(char c)
 	lock_put(&lock);
 }
 
-void input_char(char c)
+static void input_char(char c)
 {
 	if (c == SWITCH_CHAR) {
 		if (++switch_seen == SWITCH_COUNT) {

@@ -17,6 +17,3 @@ void console_unlock(bool taken);
 
 // guest_loglvl= as a number: the last enum log_level shown, -1 for none.
 extern int console_guest_max;
-
-// A character that was typed: for dom0 or, after ctrl-a three times, for us.
-void input_char(char c);

@@ -70,7 +70,7 @@ static const char *next_field(const char *text)
 
 static struct line parse_option(u32 index, const char *text)
 {
-	struct line l = { 0, 0, index ? 0x2f8 : 0x3f8, index ? 3 : 4 };
+	struct line l = {0, 0, index ? 0x2f8 : 0x3f8, index ? 3 : 4};
 	const char *end;
 	u64 v;
 
@@ -109,7 +109,7 @@ bool uart_init(struct uart *u, u32 index, const char *option)
 {
 	struct line l = parse_option(index, option);
 
-	*u = (struct uart){ .port = l.port, .irq = l.irq };
+	*u = (struct uart){.port = l.port, .irq = l.irq};
 	uart_out(u, REG_LCR, uart_in(u, REG_LCR) & (u8)~LCR_DLAB);
 	uart_out(u, REG_IER, 0);
 	if (uart_in(u, REG_IER) & 0xf0) { // reads as zero where there is one

@@ -19,7 +19,6 @@
 	(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
 #define SAVED_FLAGS_OFF (RFLAGS_IF | RFLAGS_IOPL)
 #define SAVED_MASK_SHIFT 32 // of the upcall mask in the CS word
-#define TRAP_MASKS_EVENTS 4 // trap_info.flags
 
 // Where to enter, and what with.
 struct bounce {
@@ -134,14 +133,14 @@ static void enter_callback(struct vcpu *v, struct regs *r,
 
 void bounce_callback(struct vcpu *v, struct regs *r, const struct callback *c)
 {
-	struct bounce b = { 0 };
+	struct bounce b = {0};
 
 	enter_callback(v, r, c, &b, "callback");
 }
 
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4])
 {
-	struct bounce b = { .selectors = sel };
+	struct bounce b = {.selectors = sel};
 
 	enter_callback(v, r, &v->failsafe, &b, "failsafe callback");
 }
@@ -173,7 +172,7 @@ static const struct callback *syscall_callback(const struct vcpu *v, u32 vector)
 void bounce_syscall(struct vcpu *v, struct regs *r)
 {
 	const struct callback *c = syscall_callback(v, r->vector);
-	struct bounce b = { .clear_flags = RFLAGS_DF };
+	struct bounce b = {.clear_flags = RFLAGS_DF};
 
 	count(CNT_SYSCALL);
 	if (c->rip)
@@ -184,12 +183,13 @@ void bounce_syscall(struct vcpu *v, struct regs *r)
 
 void bounce_pending(struct vcpu *v, struct regs *r)
 {
-	struct bounce b = { .mask_events = true };
+	struct bounce b = {.mask_events = true};
 
-	if (unlikely(v->nmi_pending) && !v->nmi_masked && v->nmi.rip) {
+	if (unlikely(v->nmi_pending) && !v->nmi_masked &&
+	    v->traps[VEC_NMI].address) {
 		v->nmi_pending = false;
 		v->nmi_masked = true;
-		enter_callback(v, r, &v->nmi, &b, "NMI callback");
+		bounce_trap(v, r, VEC_NMI, 0);
 	} else if (event_deliverable(v)) {
 		count(CNT_EVENT);
 		enter_callback(v, r, &v->event, &b, "event callback");

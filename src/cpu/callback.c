@@ -51,13 +51,23 @@ i64 hc_set_callbacks(struct vcpu *v, struct hcall *h)
 	for (u32 i = 0; i < 3; i++)
 		if (!is_canonical(h->arg[i]))
 			return -EINVAL;
-	v->event = (struct callback){ h->arg[0], true };
-	v->failsafe = (struct callback){ h->arg[1], false };
-	v->syscall = (struct callback){ h->arg[2], false };
+	v->event = (struct callback){h->arg[0], true};
+	v->failsafe = (struct callback){h->arg[1], false};
+	v->syscall = (struct callback){h->arg[2], false};
 	return 0;
 }
 
 // ---------------------------------------------------------------- callback_op
+
+// NMIs enter by the trap table, whichever way the entry got there.
+static void set_nmi(struct vcpu *v, gva_t address)
+{
+	v->traps[VEC_NMI] = (struct trap_info){
+		.vector = VEC_NMI,
+		.flags = TRAP_MASKS_EVENTS,
+		.address = address,
+	};
+}
 
 // The vCPU's slot for a CALLBACKTYPE, or 0.
 static struct callback *slot(struct vcpu *v, u32 type)
@@ -74,8 +84,6 @@ static struct callback *slot(struct vcpu *v, u32 type)
 		return &v->sysenter;
 	case CALLBACKTYPE_syscall32:
 		return &v->syscall32;
-	case CALLBACKTYPE_nmi:
-		return &v->nmi;
 	default:
 		return NULL;
 	}
@@ -89,10 +97,14 @@ static i64 callback_register(struct vcpu *v, gva_t arg)
 	if (guest_read(&c, arg, sizeof(c)))
 		return -EFAULT;
 	s = slot(v, c.type);
-	if (!s)
+	if (!s && c.type != CALLBACKTYPE_nmi)
 		return -ENOSYS;
 	if (!is_canonical(c.address))
 		return -EINVAL;
+	if (!s) {
+		set_nmi(v, c.address);
+		return 0;
+	}
 	s->rip = c.address;
 	s->mask_events = c.flags & CALLBACKF_mask_events;
 	return 0;
@@ -107,6 +119,10 @@ static i64 callback_unregister(struct vcpu *v, gva_t arg)
 	if (guest_read(&c, arg, sizeof(c)))
 		return -EFAULT;
 	s = slot(v, c.type);
+	if (c.type == CALLBACKTYPE_nmi) {
+		set_nmi(v, 0);
+		return 0;
+	}
 	if (!s)
 		return -ENOSYS;
 	if (s == &v->event || s == &v->failsafe || s == &v->syscall)
@@ -137,7 +153,7 @@ i64 hc_nmi_op(struct vcpu *v, struct hcall *h)
 	struct xennmi_callback c;
 
 	if (h->arg[0] == XENNMI_unregister_callback) {
-		v->nmi.rip = 0;
+		set_nmi(v, 0);
 		return 0;
 	}
 	if (h->arg[0] != XENNMI_register_callback)
@@ -146,6 +162,6 @@ i64 hc_nmi_op(struct vcpu *v, struct hcall *h)
 		return -EFAULT;
 	if (v->id != 0 || !is_canonical(c.handler_address))
 		return -EINVAL;
-	v->nmi = (struct callback){ c.handler_address, true };
+	set_nmi(v, c.handler_address);
 	return 0;
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // CR0 and CR4: what the processor runs with and what guests see of it. A guest
-// has a say in CR0.TS and in three bits of CR4. All others are the machine's;
-// those that it must not know of are hidden (abi.md 3.3).
+// has a say in CR0.TS and in two bits of CR4. All others are the machine's;
+// those that it must not know of are hidden (abi.md 3.3). OSXSAVE is on where
+// there is XSAVE: Linux takes it from us and never looks at XSAVE without.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 
@@ -19,7 +20,7 @@ u64 cr4_ours(void)
 void cr4_load(const struct vcpu *v)
 {
 	struct cpu *c = cpu_this();
-	u64 want = cr4_ours() | (v->cr4 & (CR4_TSD | CR4_DE));
+	u64 want = cr4_ours() | (v->cr4 & CR4_GUEST);
 
 	if (c->cr4 == want)
 		return;
@@ -34,9 +35,7 @@ u64 cr0_guest_view(const struct vcpu *v)
 
 u64 cr4_guest_view(const struct vcpu *v)
 {
-	u64 may = cpu_features.xsave ? CR4_GUEST : CR4_GUEST & ~CR4_OSXSAVE;
-
-	return CR4_SHOWN | (v->cr4 & may);
+	return (cr4_ours() & (CR4_SHOWN | CR4_OSXSAVE)) | (v->cr4 & CR4_GUEST);
 }
 
 bool has_tsc_aux(void)

@@ -56,8 +56,8 @@ bool descriptor_fix(u64 *desc)
 
 static u64 window_entry(mfn_t page)
 {
-	maddr_t at = mfn_is_none(page) ? image_maddr(empty_page) :
-					 mfn_maddr(page);
+	maddr_t at =
+		mfn_is_none(page) ? image_maddr(empty_page) : mfn_maddr(page);
 
 	return at | WINDOW_FLAGS;
 }
@@ -193,27 +193,30 @@ int descriptor_set_gdt(struct vcpu *v, const mfn_t *frames, u32 entries)
 	return 0;
 }
 
-// The table is given by where the guest kernel sees it: its pages are those
-// mapped there now, whatever is mapped there later.
+// The page of the table that the guest kernel sees at va. One that is absent,
+// or cannot be a descriptor page as it is mapped writable, is not there for the
+// processor either: that is found out by whoever loads a selector in it.
+static mfn_t ldt_page(struct vcpu *v, gva_t va)
+{
+	u64 l1e = guest_walk_l1e(v, va);
+	mfn_t mfn = maddr_mfn(l1e & PTE_ADDR);
+
+	if (!(l1e & PTE_P) || frame_get_type(mfn, TYPE_DESC, v->domain))
+		return MFN_NONE;
+	return mfn;
+}
+
+// The pages are those mapped there now, whatever is mapped there later.
 int descriptor_set_ldt(struct vcpu *v, gva_t base, u32 entries)
 {
-	mfn_t seen[LDT_PAGES], fresh[LDT_PAGES];
 	u32 count = (u32)PAGES_OF(entries * DESC_BYTES);
-	int err;
+	mfn_t fresh[LDT_PAGES];
 
 	if (entries > LDT_MAX || base % PAGE_SIZE ||
 	    !guest_range_ok(base, entries * DESC_BYTES))
 		return -EINVAL;
-	for (u32 i = 0; i < count; i++) {
-		u64 l1e = guest_walk_l1e(v, base + i * PAGE_SIZE);
-
-		if (!(l1e & PTE_P))
-			return -EINVAL;
-		seen[i] = maddr_mfn(l1e & PTE_ADDR);
-	}
-	err = get_pages(v->domain, fresh, seen, count);
-	if (err)
-		return err;
+	for (u32 i = 0; i < count; i++)
+		fresh[i] = ldt_page(v, base + i * PAGE_SIZE);
 	v->ldt_base = entries ? base : 0;
 	v->ldt_entries = entries;
 	replace_pages(v, v->ldt, LDT_PAGES, fresh, count);
@@ -262,8 +265,8 @@ static int write_descriptor(struct domain *d, maddr_t at, u64 desc)
 
 	if (!mfn_is_ram(mfn))
 		return -EINVAL;
-	type = frame_type_of(mfn_frame(mfn)) == TYPE_DESC ? TYPE_DESC :
-							    TYPE_WRITABLE;
+	type = frame_type_of(mfn_frame(mfn)) == TYPE_DESC ? TYPE_DESC
+							  : TYPE_WRITABLE;
 	err = frame_get_type(mfn, type, d);
 	if (err)
 		return -EINVAL;

@@ -34,17 +34,28 @@ struct range {
 };
 
 static const char *const vector_names[] = {
-	"divide error",	       "debug",
-	"NMI",		       "breakpoint",
-	"overflow",	       "bound range",
-	"invalid opcode",      "device not available",
-	"double fault",	       "coprocessor overrun",
-	"invalid TSS",	       "segment not present",
-	"stack fault",	       "general protection",
-	"page fault",	       "reserved",
-	"x87 error",	       "alignment check",
-	"machine check",       "SIMD error",
-	"virtualization",      "control protection",
+	"divide error",
+	"debug",
+	"NMI",
+	"breakpoint",
+	"overflow",
+	"bound range",
+	"invalid opcode",
+	"device not available",
+	"double fault",
+	"coprocessor overrun",
+	"invalid TSS",
+	"segment not present",
+	"stack fault",
+	"general protection",
+	"page fault",
+	"reserved",
+	"x87 error",
+	"alignment check",
+	"machine check",
+	"SIMD error",
+	"virtualization",
+	"control protection",
 };
 
 // Entry code runs at its address in a processor's block: the same code in the
@@ -90,42 +101,39 @@ void symbol_name(u64 addr, char *buf, size_t size)
 		fmt_print(buf, size, "0x%lx", addr);
 		return;
 	}
-	next = i + 1 < symbol_count ? symbol_table[i + 1].offset :
-				      (u32)(text_end - image_start);
-	fmt_print(buf, size, "%s+0x%x/0x%x",
-		  symbol_names + symbol_table[i].name,
-		  offset - symbol_table[i].offset,
-		  next - symbol_table[i].offset);
+	next = i + 1 < symbol_count ? symbol_table[i + 1].offset
+				    : (u32)(text_end - image_start);
+	fmt_print(
+		buf, size, "%s+0x%x/0x%x", symbol_names + symbol_table[i].name,
+		offset - symbol_table[i].offset, next - symbol_table[i].offset);
 }
 
 // The stack of a processor's block that offset lies in.
 static struct range percpu_stack(u64 block, u64 offset)
 {
-	static const u32 ist[] = { PERCPU_IST_NMI, PERCPU_IST_MC,
-				   PERCPU_IST_DF, PERCPU_IST_DB };
+	static const u32 ist[] = {PERCPU_IST_NMI, PERCPU_IST_MC, PERCPU_IST_DF,
+				  PERCPU_IST_DB};
 
 	if (offset - PERCPU_STACK <= PERCPU_STACK_SIZE)
-		return (struct range){ block + PERCPU_STACK,
-				       block + PERCPU_STACK +
-					       PERCPU_STACK_SIZE };
+		return (struct range){block + PERCPU_STACK,
+				      block + PERCPU_STACK + PERCPU_STACK_SIZE};
 	for (u32 i = 0; i < ARRAY_SIZE(ist); i++)
 		if (offset - ist[i] <= PAGE_SIZE)
-			return (struct range){ block + ist[i],
-					       block + ist[i] + PAGE_SIZE };
-	return (struct range){ 0, 0 };
+			return (struct range){block + ist[i],
+					      block + ist[i] + PAGE_SIZE};
+	return (struct range){0, 0};
 }
 
 // The whole stack that sp is on: empty when sp is not on a stack of ours.
 static struct range stack_of(u64 sp)
 {
 	if (sp >= (u64)early_stack && sp <= (u64)early_stack_end)
-		return (struct range){ (u64)early_stack,
-				       (u64)early_stack_end };
+		return (struct range){(u64)early_stack, (u64)early_stack_end};
 	if (sp >= PERCPU_BASE && sp < percpu_base(MAX_CPUS) &&
 	    (sp - PERCPU_BASE) / PERCPU_SIZE == cpu_this()->id)
 		return percpu_stack(ALIGN_DOWN(sp, PERCPU_SIZE),
 				    sp % PERCPU_SIZE);
-	return (struct range){ 0, 0 };
+	return (struct range){0, 0};
 }
 
 static bool holds(const struct range *r, u64 addr, u64 bytes)
@@ -202,8 +210,7 @@ static u32 read_stack(const struct regs *r, u64 *words)
 		u64 addr = r->rsp + n * 8;
 
 		if (regs_from_guest(r)) {
-			if (!cpu_this()->curr ||
-			    guest_read(&words[n], addr, 8))
+			if (!cpu_this()->curr || guest_read(&words[n], addr, 8))
 				break;
 		} else if (holds(&stack, addr, 8)) {
 			words[n] = *(const u64 *)addr;
@@ -226,9 +233,9 @@ static void dump_stack(const struct regs *r)
 
 void dump_regs(const struct regs *r)
 {
-	const char *what = r->vector < ARRAY_SIZE(vector_names) ?
-				   vector_names[r->vector] :
-				   "interrupt or system call";
+	const char *what = r->vector < ARRAY_SIZE(vector_names)
+				   ? vector_names[r->vector]
+				   : "interrupt or system call";
 
 	log_error("cpu %u, %s, vector 0x%x (%s), error 0x%x\n", cpu_this()->id,
 		  regs_from_guest(r) ? "guest" : "hypervisor", r->vector, what,

@@ -29,40 +29,40 @@ struct opcode {
 };
 
 static const struct opcode opcodes[] = {
-	{ 0x6c, OP_INS, PLAIN, BYTE },
-	{ 0x6d, OP_INS, PLAIN, WORD_LONG },
-	{ 0x6e, OP_OUTS, PLAIN, BYTE },
-	{ 0x6f, OP_OUTS, PLAIN, WORD_LONG },
-	{ 0xe4, OP_IN, IMM8, BYTE },
-	{ 0xe5, OP_IN, IMM8, WORD_LONG },
-	{ 0xe6, OP_OUT, IMM8, BYTE },
-	{ 0xe7, OP_OUT, IMM8, WORD_LONG },
-	{ 0xec, OP_IN, PLAIN, BYTE },
-	{ 0xed, OP_IN, PLAIN, WORD_LONG },
-	{ 0xee, OP_OUT, PLAIN, BYTE },
-	{ 0xef, OP_OUT, PLAIN, WORD_LONG },
-	{ 0xf4, OP_HLT, PLAIN, NONE },
-	{ 0xfa, OP_CLI, PLAIN, NONE },
-	{ 0xfb, OP_STI, PLAIN, NONE },
-	{ MAP_0F | 0x06, OP_CLTS, PLAIN, NONE },
-	{ MAP_0F | 0x08, OP_WBINVD, PLAIN, NONE },
-	{ MAP_0F | 0x09, OP_WBINVD, PLAIN, NONE },
-	{ MAP_0F | 0x20, OP_READ_CR, MODRM, NONE },
-	{ MAP_0F | 0x21, OP_READ_DR, MODRM, NONE },
-	{ MAP_0F | 0x22, OP_WRITE_CR, MODRM, NONE },
-	{ MAP_0F | 0x23, OP_WRITE_DR, MODRM, NONE },
-	{ MAP_0F | 0x30, OP_WRMSR, PLAIN, NONE },
-	{ MAP_0F | 0x31, OP_RDTSC, PLAIN, NONE },
-	{ MAP_0F | 0x32, OP_RDMSR, PLAIN, NONE },
-	{ MAP_0F | 0xa2, OP_CPUID, PLAIN, NONE },
+	{0x6c, OP_INS, PLAIN, BYTE},
+	{0x6d, OP_INS, PLAIN, WORD_LONG},
+	{0x6e, OP_OUTS, PLAIN, BYTE},
+	{0x6f, OP_OUTS, PLAIN, WORD_LONG},
+	{0xe4, OP_IN, IMM8, BYTE},
+	{0xe5, OP_IN, IMM8, WORD_LONG},
+	{0xe6, OP_OUT, IMM8, BYTE},
+	{0xe7, OP_OUT, IMM8, WORD_LONG},
+	{0xec, OP_IN, PLAIN, BYTE},
+	{0xed, OP_IN, PLAIN, WORD_LONG},
+	{0xee, OP_OUT, PLAIN, BYTE},
+	{0xef, OP_OUT, PLAIN, WORD_LONG},
+	{0xf4, OP_HLT, PLAIN, NONE},
+	{0xfa, OP_CLI, PLAIN, NONE},
+	{0xfb, OP_STI, PLAIN, NONE},
+	{MAP_0F | 0x06, OP_CLTS, PLAIN, NONE},
+	{MAP_0F | 0x08, OP_WBINVD, PLAIN, NONE},
+	{MAP_0F | 0x09, OP_WBINVD, PLAIN, NONE},
+	{MAP_0F | 0x20, OP_READ_CR, MODRM, NONE},
+	{MAP_0F | 0x21, OP_READ_DR, MODRM, NONE},
+	{MAP_0F | 0x22, OP_WRITE_CR, MODRM, NONE},
+	{MAP_0F | 0x23, OP_WRITE_DR, MODRM, NONE},
+	{MAP_0F | 0x30, OP_WRMSR, PLAIN, NONE},
+	{MAP_0F | 0x31, OP_RDTSC, PLAIN, NONE},
+	{MAP_0F | 0x32, OP_RDMSR, PLAIN, NONE},
+	{MAP_0F | 0xa2, OP_CPUID, PLAIN, NONE},
 };
 
 // Three-byte opcodes 0f 01 xx.
 static const struct {
 	u8 third, op;
 } group_0f01[] = {
-	{ 0xd1, OP_XSETBV },
-	{ 0xf9, OP_RDTSCP },
+	{0xd1, OP_XSETBV},
+	{0xf9, OP_RDTSCP},
 };
 
 // A walk over the bytes; past the end everything reads 0 and `ok` is false.
@@ -176,12 +176,12 @@ static bool take_operands(struct emul_insn *insn, struct cursor *c, u16 code,
 
 bool emul_decode(const u8 *code, u32 length, struct emul_insn *insn)
 {
-	struct cursor c = { code, min(length, (u32)INSN_MAX), 0, true };
-	struct prefixes p = { 0 };
+	struct cursor c = {code, min(length, (u32)INSN_MAX), 0, true};
+	struct prefixes p = {0};
 	u16 opcode;
 	u8 byte;
 
-	*insn = (struct emul_insn){ 0 };
+	*insn = (struct emul_insn){0};
 	do
 		byte = next(&c);
 	while (c.ok && take_prefix(&p, byte));

@@ -56,8 +56,7 @@ enum emul_result emul_port(struct vcpu *v, struct regs *r,
 	if (!port_allowed(v, port, insn->size))
 		return EMUL_UNKNOWN;
 	if (insn->op == OP_IN)
-		put_rax(r, insn->size,
-			port_read(v->domain, port, insn->size));
+		put_rax(r, insn->size, port_read(v->domain, port, insn->size));
 	else
 		port_write(v->domain, port, insn->size, (u32)r->rax);
 	return EMUL_DONE;

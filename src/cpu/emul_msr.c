@@ -99,8 +99,7 @@ static bool write_hypercall_page(struct vcpu *v, u32 msr maybe_unused,
 {
 	mfn_t mfn = maddr_mfn(value);
 
-	if (value % PAGE_SIZE ||
-	    frame_get_type(mfn, TYPE_WRITABLE, v->domain))
+	if (value % PAGE_SIZE || frame_get_type(mfn, TYPE_WRITABLE, v->domain))
 		return false;
 	hypercall_page_fill(mfn_virt(mfn));
 	frame_put_type(mfn);
@@ -108,26 +107,26 @@ static bool write_hypercall_page(struct vcpu *v, u32 msr maybe_unused,
 }
 
 static const struct msr_rule rules[] = {
-	{ MSR_TSC, MSR_TSC, read_tsc, write_nothing },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, NULL },
-	{ 0x3a, 0x3a, read_zero, NULL }, // FEATURE_CONTROL: no VMX
-	{ 0x8b, 0x8b, read_zero, write_nothing }, // microcode revision
-	{ 0xce, 0xce, read_zero, NULL }, // PLATFORM_INFO
-	{ 0xfe, 0xfe, read_zero, NULL }, // MTRRcap
-	{ 0x140, 0x140, read_zero, write_nothing }, // MISC_FEATURES
-	{ 0x179, 0x17a, read_zero, write_nothing }, // no machine check banks
-	{ MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_nothing },
-	{ 0x1d9, 0x1d9, read_zero, write_nothing }, // DEBUGCTL
-	{ MSR_PAT, MSR_PAT, read_real, write_same },
-	{ 0x400, 0x47f, read_zero, write_nothing }, // machine check banks
-	{ MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, NULL, write_hypercall_page },
-	{ MSR_EFER, MSR_EFER, read_real, write_same },
-	{ MSR_FS_BASE, MSR_KERNEL_GS_BASE, read_real, write_base },
-	{ MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
-	{ 0xc0010000, 0xc0010007, read_zero, write_nothing }, // AMD counters
-	{ 0xc0010015, 0xc0010015, read_zero, write_nothing }, // HWCR
-	{ 0xc0010055, 0xc0010055, read_zero, write_nothing }, // INT_PENDING
-	{ 0xc0011029, 0xc0011029, read_zero, write_nothing }, // DE_CFG
+	{MSR_TSC, MSR_TSC, read_tsc, write_nothing},
+	{MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, NULL},
+	{0x3a, 0x3a, read_zero, NULL}, // FEATURE_CONTROL: no VMX
+	{0x8b, 0x8b, read_zero, write_nothing}, // microcode revision
+	{0xce, 0xce, read_zero, NULL}, // PLATFORM_INFO
+	{0xfe, 0xfe, read_zero, NULL}, // MTRRcap
+	{0x140, 0x140, read_zero, write_nothing}, // MISC_FEATURES
+	{0x179, 0x17a, read_zero, write_nothing}, // no machine check banks
+	{MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_nothing},
+	{0x1d9, 0x1d9, read_zero, write_nothing}, // DEBUGCTL
+	{MSR_PAT, MSR_PAT, read_real, write_same},
+	{0x400, 0x47f, read_zero, write_nothing}, // machine check banks
+	{MSR_HYPERCALL_PAGE, MSR_HYPERCALL_PAGE, NULL, write_hypercall_page},
+	{MSR_EFER, MSR_EFER, read_real, write_same},
+	{MSR_FS_BASE, MSR_KERNEL_GS_BASE, read_real, write_base},
+	{MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux},
+	{0xc0010000, 0xc0010007, read_zero, write_nothing}, // AMD counters
+	{0xc0010015, 0xc0010015, read_zero, write_nothing}, // HWCR
+	{0xc0010055, 0xc0010055, read_zero, write_nothing}, // INT_PENDING
+	{0xc0011029, 0xc0011029, read_zero, write_nothing}, // DE_CFG
 };
 
 static const struct msr_rule *find(u32 msr)

@@ -19,10 +19,12 @@ static enum emul_result ignore(struct vcpu *v maybe_unused,
 	return EMUL_DONE;
 }
 
+// As SCHEDOP_block: an idle loop that does `sti; hlt` means that.
 static enum emul_result hlt(struct vcpu *v, struct regs *r maybe_unused,
 			    const struct emul_insn *insn maybe_unused)
 {
-	vcpu_yield(v);
+	WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
+	vcpu_block(v);
 	return EMUL_DONE;
 }
 
@@ -70,27 +72,17 @@ static enum emul_result do_cpuid(struct vcpu *v, struct regs *r,
 	return EMUL_DONE;
 }
 
-static enum emul_result (*const actions[OP_MAX])(struct vcpu *v,
-						 struct regs *r,
+static enum emul_result (*const actions[OP_MAX])(struct vcpu *v, struct regs *r,
 						 const struct emul_insn *i) = {
-	[OP_IN] = emul_port,
-	[OP_OUT] = emul_port,
-	[OP_INS] = emul_string,
-	[OP_OUTS] = emul_string,
-	[OP_CLI] = ignore,
-	[OP_STI] = ignore,
-	[OP_HLT] = hlt,
-	[OP_CLTS] = do_clts,
-	[OP_WBINVD] = do_wbinvd,
-	[OP_READ_CR] = emul_cr,
-	[OP_WRITE_CR] = emul_cr,
-	[OP_READ_DR] = emul_dr,
-	[OP_WRITE_DR] = emul_dr,
-	[OP_RDMSR] = emul_msr,
-	[OP_WRMSR] = emul_msr,
-	[OP_RDTSC] = do_rdtsc,
-	[OP_RDTSCP] = do_rdtsc,
-	[OP_XSETBV] = do_xsetbv,
+	[OP_IN] = emul_port,     [OP_OUT] = emul_port,
+	[OP_INS] = emul_string,  [OP_OUTS] = emul_string,
+	[OP_CLI] = ignore,       [OP_STI] = ignore,
+	[OP_HLT] = hlt,          [OP_CLTS] = do_clts,
+	[OP_WBINVD] = do_wbinvd, [OP_READ_CR] = emul_cr,
+	[OP_WRITE_CR] = emul_cr, [OP_READ_DR] = emul_dr,
+	[OP_WRITE_DR] = emul_dr, [OP_RDMSR] = emul_msr,
+	[OP_WRMSR] = emul_msr,   [OP_RDTSC] = do_rdtsc,
+	[OP_RDTSCP] = do_rdtsc,  [OP_XSETBV] = do_xsetbv,
 	[OP_CPUID] = do_cpuid,
 };
 
@@ -163,7 +155,7 @@ bool emulate_privileged(struct vcpu *v, struct regs *r)
 // not trap. Kernel and user mode may both.
 bool emulate_forced_cpuid(struct vcpu *v, struct regs *r)
 {
-	static const u8 pattern[] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
+	static const u8 pattern[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
 	u8 code[sizeof(pattern)];
 
 	if (guest_read(code, r->rip, sizeof(code)) ||

@@ -18,11 +18,10 @@ static const struct {
 	u8 bit;
 	const char *name;
 } needed[] = {
-	{ false, 5, "MSR" },	{ false, 6, "PAE" },
-	{ false, 9, "APIC" },	{ false, 16, "PAT" },
-	{ false, 24, "FXSR" },	{ false, 25, "SSE" },
-	{ false, 26, "SSE2" },	{ true, 11, "SYSCALL" },
-	{ true, 20, "NX" },	{ true, 29, "long mode" },
+	{false, 5, "MSR"},       {false, 6, "PAE"},     {false, 9, "APIC"},
+	{false, 16, "PAT"},      {false, 24, "FXSR"},   {false, 25, "SSE"},
+	{false, 26, "SSE2"},     {true, 11, "SYSCALL"}, {true, 20, "NX"},
+	{true, 29, "long mode"},
 };
 
 static void read_vendor(struct cpu_features *f)
@@ -117,7 +116,8 @@ static void read_xsave(struct cpu_features *f)
 	}
 	if (f->xsave_size > PAGE_SIZE)
 		panic("the processor's AVX state takes %u bytes, more than a "
-		      "page; start with fewer features\n", f->xsave_size);
+		      "page; start with fewer features\n",
+		      f->xsave_size);
 }
 
 static void check_needed(const struct cpu_features *f)

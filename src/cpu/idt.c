@@ -24,10 +24,10 @@ static const struct {
 	u8 vector, ist;
 	const char *entry;
 } ist_gates[] = {
-	{ VEC_NMI, IST_NMI, gate_nmi },
-	{ VEC_MC, IST_MC, gate_machine_check },
-	{ VEC_DF, IST_DF, gate_double_fault },
-	{ VEC_DB, IST_DB, gate_debug },
+	{VEC_NMI, IST_NMI, gate_nmi},
+	{VEC_MC, IST_MC, gate_machine_check},
+	{VEC_DF, IST_DF, gate_double_fault},
+	{VEC_DB, IST_DB, gate_debug},
 };
 
 static void gate_set(u8 vector, const char *entry, u32 flags)
@@ -59,5 +59,5 @@ void idt_init(void)
 
 void idt_load(void)
 {
-	lidt(&(struct table_register){ sizeof(idt) - 1, (u64)idt });
+	lidt(&(struct table_register){sizeof(idt) - 1, (u64)idt});
 }

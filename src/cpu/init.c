@@ -15,8 +15,8 @@
 #include "mm/mm.h"
 
 // What a guest kernel may not arrive with in our ring 0 (gate.md S2).
-#define FMASK_VALUE                                                       \
-	(RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT |    \
+#define FMASK_VALUE                                                    \
+	(RFLAGS_TF | RFLAGS_IF | RFLAGS_DF | RFLAGS_IOPL | RFLAGS_NT | \
 	 RFLAGS_RF | RFLAGS_VM | RFLAGS_AC | RFLAGS_VIF | RFLAGS_VIP)
 
 #define DATA_FLAGS (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
@@ -27,7 +27,7 @@
 #define DESC_CODE32(dpl) (0x00cf9b000000ffffull | (u64)(dpl) << 45)
 #define DESC_DATA(dpl) (0x00cf93000000ffffull | (u64)(dpl) << 45)
 #define GDT_PAGE_AT (GDT_GUEST_PAGES * PAGE_SIZE)
-#define GDT_INDEX(sel) (((sel) - GDT_PAGE_AT) / 8)
+#define GDT_INDEX(sel) (((sel)-GDT_PAGE_AT) / 8)
 #define GDT_BYTES (GDT_PAGE_AT + PAGE_SIZE)
 
 static const u64 gdt_template[] = {
@@ -110,8 +110,8 @@ void percpu_setup(u32 cpu, u32 apic_id, u32 acpi_id)
 
 static void load_tables(struct cpu *c)
 {
-	struct table_register gdtr = { GDT_BYTES - 1,
-				       percpu_base(c->id) + PERCPU_GDT };
+	struct table_register gdtr = {GDT_BYTES - 1,
+				      percpu_base(c->id) + PERCPU_GDT};
 
 	lgdt(&gdtr);
 	load_hv_segments(SEL_HV_CS, SEL_HV_DS);

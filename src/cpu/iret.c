@@ -50,13 +50,15 @@ i64 hc_iret(struct vcpu *v, struct hcall *h maybe_unused)
 
 	count(CNT_IRET);
 	if (guest_read(&f, r->rsp, sizeof(f))) {
-		domain_crash(v->domain, "vCPU %u: no iret frame at %lx",
-			     v->id, r->rsp);
+		domain_crash(v->domain, "vCPU %u: no iret frame at %lx", v->id,
+			     r->rsp);
 		return 0;
 	}
 	if ((f.cs & 3) == 3 && mfn_is_none(v->user_root)) {
-		domain_crash(v->domain, "vCPU %u: iret to user mode without a "
-			     "user page table", v->id);
+		domain_crash(v->domain,
+			     "vCPU %u: iret to user mode without a "
+			     "user page table",
+			     v->id);
 		return 0;
 	}
 	load_frame(r, &f);

@@ -31,7 +31,7 @@ static void nmi(void)
 	struct vcpu *v = dom0 ? dom0->vcpu[0] : NULL;
 	u64 bits = 0;
 
-	if (!v || !v->nmi.rip)
+	if (!v || !v->traps[VEC_NMI].address)
 		return;
 	if (reason & REASON_PARITY)
 		bits |= XEN_NMIREASON_pci_serr;
@@ -50,7 +50,8 @@ static no_return void machine_check(const struct regs *r)
 
 	console_force();
 	log_error("machine check: the hardware reports an error (MCG_STATUS "
-		  "%016lx)\n", rdmsr(MSR_MCG_STATUS));
+		  "%016lx)\n",
+		  rdmsr(MSR_MCG_STATUS));
 	for (u32 i = 0; i < banks; i++) {
 		u64 status = rdmsr(MSR_MC0_STATUS + i * MSRS_PER_BANK);
 
@@ -58,20 +59,18 @@ static no_return void machine_check(const struct regs *r)
 			continue;
 		log_error("  bank %u: status %016lx address %016lx\n", i,
 			  status,
-			  status & MC_ADDR_VALID ?
-				  rdmsr(MSR_MC0_ADDR + i * MSRS_PER_BANK) : 0);
+			  status & MC_ADDR_VALID
+				  ? rdmsr(MSR_MC0_ADDR + i * MSRS_PER_BANK)
+				  : 0);
 	}
-	dump_regs(r);
-	panic("machine check: check the memory and the processor's cooling\n");
+	panic_regs(r, "machine check: check the memory and the processor's "
+		      "cooling");
 }
 
 static no_return void double_fault(const struct regs *r)
 {
-	console_force();
-	log_error("double fault; CR2 %016lx (a stack overflow if that is just "
-		  "below RSP)\n", read_cr2());
-	dump_regs(r);
-	panic("double fault in the hypervisor\n");
+	panic_regs(r, "double fault in the hypervisor (a stack overflow if "
+		      "cr2 is just below rsp)");
 }
 
 // In ring 0 it comes from the guest all the same: a breakpoint on memory that

@@ -27,9 +27,8 @@
 #define MAX_BASIC 0xdu
 #define MAX_EXT (EXT + 8)
 
-#define LEAF1_C_XSAVE BIT(26)
-#define LEAF1_C_OSXSAVE BIT(27)
-#define LEAF1_C_HYPERVISOR BIT(31)
+#define LEAF1_C_OSXSAVE 0x08000000u
+#define LEAF1_C_HYPERVISOR 0x80000000u
 #define LEAF1_C_NEED_XSAVE 0x3c001000u // XSAVE, OSXSAVE, AVX, F16C; FMA
 #define LEAF1_B_KEPT 0x0000ff00u // CLFLUSH size
 #define LEAF7_B_NEED_AVX 0x00000020u
@@ -55,21 +54,21 @@ struct leaf_rule {
 };
 
 static const struct leaf_rule rules[] = {
-	{ 0x0, 1, ALL, ALL, ALL, ALL },
-	{ 0x1, 1, ALL, LEAF1_B_KEPT, 0x76d83203, 0x0f89cbf5 },
-	{ 0x2, 1, ALL, ALL, ALL, ALL },
-	{ 0x4, 5, 0x00003fff, ALL, ALL, ALL },
-	{ 0x7, 2, ALL, 0xf1af0328, 0x1a405f42, 0x0000451c },
-	{ 0xd, 63, ALL, ALL, ALL, ALL },
-	{ EXT + 0, 1, ALL, ALL, ALL, ALL },
-	{ EXT + 1, 1, ALL, ALL, 0x002109e1, 0xe9d3fbff },
-	{ EXT + 2, 1, ALL, ALL, ALL, ALL },
-	{ EXT + 3, 1, ALL, ALL, ALL, ALL },
-	{ EXT + 4, 1, ALL, ALL, ALL, ALL },
-	{ EXT + 5, 1, ALL, ALL, ALL, ALL },
-	{ EXT + 6, 1, ALL, ALL, ALL, ALL },
-	{ EXT + 7, 1, 0, 0, 0, 0x00000100 },
-	{ EXT + 8, 1, 0x0000ffff, 0x00000205, 0, 0 },
+	{0x0, 1, ALL, ALL, ALL, ALL},
+	{0x1, 1, ALL, LEAF1_B_KEPT, 0x76d83203, 0x0f89cbf5},
+	{0x2, 1, ALL, ALL, ALL, ALL},
+	{0x4, 5, 0x00003fff, ALL, ALL, ALL},
+	{0x7, 2, ALL, 0xf1af0328, 0x1a405f42, 0x0000451c},
+	{0xd, 63, ALL, ALL, ALL, ALL},
+	{EXT + 0, 1, ALL, ALL, ALL, ALL},
+	{EXT + 1, 1, ALL, ALL, 0x002109e1, 0xe9d3fbff},
+	{EXT + 2, 1, ALL, ALL, ALL, ALL},
+	{EXT + 3, 1, ALL, ALL, ALL, ALL},
+	{EXT + 4, 1, ALL, ALL, ALL, ALL},
+	{EXT + 5, 1, ALL, ALL, ALL, ALL},
+	{EXT + 6, 1, ALL, ALL, ALL, ALL},
+	{EXT + 7, 1, 0, 0, 0, 0x00000100},
+	{EXT + 8, 1, 0x0000ffff, 0x00000205, 0, 0},
 };
 #define LEAF71_A_SHOWN 0x00001c30u
 
@@ -118,8 +117,9 @@ static void fix_limits(struct policy_leaf *l)
 
 static void fix_leaf1(struct policy_leaf *l)
 {
-	l->value.c &= ~(u32)LEAF1_C_OSXSAVE; // by CR4, see policy_cpuid
-	if (!cpu_features.xsave)
+	if (cpu_features.xsave)
+		l->value.c |= LEAF1_C_OSXSAVE; // see control.c
+	else
 		l->value.c &= ~LEAF1_C_NEED_XSAVE;
 	l->value.c |= LEAF1_C_HYPERVISOR;
 }
@@ -137,10 +137,10 @@ static void fix_leaf7(struct policy_leaf *l)
 		return;
 	}
 	l->value.a = min(l->value.a, 1u);
-	l->value.b &= (avx | ~LEAF7_B_NEED_AVX) &
-		      (avx512 | ~LEAF7_B_NEED_AVX512);
-	l->value.c &= (avx | ~LEAF7_C_NEED_AVX) &
-		      (avx512 | ~LEAF7_C_NEED_AVX512);
+	l->value.b &=
+		(avx | ~LEAF7_B_NEED_AVX) & (avx512 | ~LEAF7_B_NEED_AVX512);
+	l->value.c &=
+		(avx | ~LEAF7_C_NEED_AVX) & (avx512 | ~LEAF7_C_NEED_AVX512);
 	l->value.d &= avx512 | ~LEAF7_D_NEED_AVX512;
 }
 
@@ -173,16 +173,15 @@ static u32 xsave_bytes(u64 xcr0, bool compact)
 static void fix_leaf_d(struct policy_leaf *l)
 {
 	u64 mask = cpu_features.xcr0_mask;
-	struct cpuid none = { 0 };
+	struct cpuid none = {0};
 
 	if (!cpu_features.xsave) {
 		l->value = none;
 	} else if (l->subleaf == 0) {
-		l->value = (struct cpuid){ (u32)mask, 0,
-					   cpu_features.xsave_size,
-					   (u32)(mask >> 32) };
+		l->value = (struct cpuid){(u32)mask, 0, cpu_features.xsave_size,
+					  (u32)(mask >> 32)};
 	} else if (l->subleaf == 1) {
-		l->value = (struct cpuid){ l->value.a & 7, 0, 0, 0 };
+		l->value = (struct cpuid){l->value.a & 7, 0, 0, 0};
 	} else if (mask >> l->subleaf & 1) {
 		l->value.c &= XSAVE_ALIGNED;
 		l->value.d = 0;
@@ -206,8 +205,8 @@ static const struct {
 	u32 leaf;
 	void (*fix)(struct policy_leaf *l);
 } fixes[] = {
-	{ 0, fix_limits },   { 1, fix_leaf1 },	  { 7, fix_leaf7 },
-	{ 0xd, fix_leaf_d }, { EXT, fix_limits }, { EXT + 1, fix_ext1 },
+	{0, fix_limits},   {1, fix_leaf1},    {7, fix_leaf7},
+	{0xd, fix_leaf_d}, {EXT, fix_limits}, {EXT + 1, fix_ext1},
 };
 
 static bool is_zero(const struct cpuid *r)
@@ -218,7 +217,7 @@ static bool is_zero(const struct cpuid *r)
 static void add_leaf(struct cpu_policy *p, const struct leaf_rule *rule,
 		     u32 subleaf)
 {
-	struct policy_leaf l = { rule->leaf, subleaf, masked(rule, subleaf) };
+	struct policy_leaf l = {rule->leaf, subleaf, masked(rule, subleaf)};
 
 	for (u32 i = 0; i < ARRAY_SIZE(fixes); i++)
 		if (fixes[i].leaf == l.leaf)
@@ -229,8 +228,8 @@ static void add_leaf(struct cpu_policy *p, const struct leaf_rule *rule,
 
 static bool machine_has(u32 leaf)
 {
-	return leaf >= EXT ? leaf <= cpu_features.max_ext_leaf :
-			     leaf <= cpu_features.max_leaf;
+	return leaf >= EXT ? leaf <= cpu_features.max_ext_leaf
+			   : leaf <= cpu_features.max_leaf;
 }
 
 struct cpu_policy *policy_create(const struct domain *d maybe_unused)
@@ -252,8 +251,8 @@ static u32 address_bits(void)
 {
 	u64 limit = frame_limit();
 
-	return limit > 1 ? 64 - (u32)__builtin_clzll(limit - 1) + PAGE_SHIFT :
-			   PAGE_SHIFT;
+	return limit > 1 ? 64 - (u32)__builtin_clzll(limit - 1) + PAGE_SHIFT
+			 : PAGE_SHIFT;
 }
 
 // Time: the TSC is never emulated, so the guest's rate is the machine's.
@@ -268,19 +267,19 @@ static struct cpuid time_leaf(u32 subleaf)
 			.c = khz,
 		};
 	if (subleaf == 1)
-		return (struct cpuid){ .c = tsc_scale.mul,
-				       .d = (u32)tsc_scale.shift };
-	return (struct cpuid){ .a = subleaf == 2 ? khz : 0 };
+		return (struct cpuid){.c = tsc_scale.mul,
+				      .d = (u32)tsc_scale.shift};
+	return (struct cpuid){.a = subleaf == 2 ? khz : 0};
 }
 
 static struct cpuid hypervisor_leaf(u32 leaf, u32 subleaf)
 {
 	switch (leaf - HV) {
 	case 0: // "XenVMMXenVMM"
-		return (struct cpuid){ HV_LAST, 0x566e6558, 0x65584d4d,
-				       0x4d4d566e };
+		return (struct cpuid){HV_LAST, 0x566e6558, 0x65584d4d,
+				      0x4d4d566e};
 	case 1:
-		return (struct cpuid){ .a = 4 << 16 | 17 };
+		return (struct cpuid){.a = 4 << 16 | 17};
 	case 2: // one hypercall page, set by writing MSR 0x40000000
 		return (struct cpuid){
 			.a = 1,
@@ -290,9 +289,9 @@ static struct cpuid hypervisor_leaf(u32 leaf, u32 subleaf)
 	case 3:
 		return time_leaf(subleaf);
 	case 5:
-		return (struct cpuid){ .a = address_bits() };
+		return (struct cpuid){.a = address_bits()};
 	default:
-		return (struct cpuid){ 0 };
+		return (struct cpuid){0};
 	}
 }
 
@@ -311,7 +310,7 @@ static struct cpuid stored(const struct cpu_policy *p, u32 leaf, u32 subleaf)
 	for (u32 i = 0; i < p->count; i++)
 		if (p->leaf[i].leaf == leaf && p->leaf[i].subleaf == subleaf)
 			return p->leaf[i].value;
-	return (struct cpuid){ 0 };
+	return (struct cpuid){0};
 }
 
 struct cpuid policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf)
@@ -321,13 +320,10 @@ struct cpuid policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf)
 	if (leaf >= HV && leaf <= HV_LAST)
 		return hypervisor_leaf(leaf, subleaf);
 	r = stored(v->domain->policy, leaf, subleaf);
-	if (leaf == 1) {
+	if (leaf == 1)
 		r.b |= v->id * APIC_IDS_PER_VCPU << APIC_ID_SHIFT;
-		if ((r.c & LEAF1_C_XSAVE) && (v->cr4 & CR4_OSXSAVE))
-			r.c |= LEAF1_C_OSXSAVE;
-	} else if (leaf == 0xd && subleaf < 2 && cpu_features.xsave) {
+	else if (leaf == 0xd && subleaf < 2 && cpu_features.xsave)
 		r.b = xsave_bytes(v->xcr0, subleaf == 1);
-	}
 	return r;
 }
 

@@ -70,8 +70,8 @@ static u32 absent_read(u16 port)
 
 static u32 plain_read(struct domain *d, u16 port, u32 bytes)
 {
-	return may_access(d, port, bytes) ? hardware_read(port, bytes) :
-					    absent_read(port);
+	return may_access(d, port, bytes) ? hardware_read(port, bytes)
+					  : absent_read(port);
 }
 
 static void plain_write(struct domain *d, u16 port, u32 bytes, u32 value)
@@ -143,13 +143,13 @@ struct port_rule {
 };
 
 static const struct port_rule rules[] = {
-	{ PORT_RTC_INDEX, PORT_RTC_DATA, rtc_read, rtc_write },
-	{ PORT_PCI_ADDRESS, PORT_PCI_ADDRESS + 3, pci_address_read,
-	  pci_address_write },
-	{ PORT_PCI_DATA, PORT_PCI_DATA + 3, pci_data_read, pci_data_write },
+	{PORT_RTC_INDEX, PORT_RTC_DATA, rtc_read, rtc_write},
+	{PORT_PCI_ADDRESS, PORT_PCI_ADDRESS + 3, pci_address_read,
+	 pci_address_write},
+	{PORT_PCI_DATA, PORT_PCI_DATA + 3, pci_data_read, pci_data_write},
 };
 
-static const struct port_rule plain = { 0, 0xffff, plain_read, plain_write };
+static const struct port_rule plain = {0, 0xffff, plain_read, plain_write};
 
 // The rule for an access as a whole, or 0 when it lies across the edge of one.
 static const struct port_rule *find(u32 port, u32 bytes)

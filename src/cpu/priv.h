@@ -41,6 +41,7 @@ static inline u64 guest_rflags(u64 wanted)
 }
 
 // ------------------------------------------------------------ bounce frame
+#define TRAP_MASKS_EVENTS 4 // trap_info.flags
 #define BOUNCE_WORDS 11 // the longest, failsafe
 
 // What the frame is made from, besides the registers.
@@ -56,10 +57,9 @@ u32 bounce_frame(u64 words[BOUNCE_WORDS], const struct regs *r,
 		 const struct bounce_source *s);
 
 // ------------------------------------------------------------------- state
-#define CR0_OURS \
-	(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
+#define CR0_OURS (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
 // Bits of CR4 that a guest may change and then sees.
-#define CR4_GUEST (CR4_TSD | CR4_DE | CR4_OSXSAVE)
+#define CR4_GUEST (CR4_TSD | CR4_DE)
 u64 cr4_ours(void); // CR4 of this machine while no guest has a say
 // CR4 of this processor := ours and what v asks for.
 void cr4_load(const struct vcpu *v);

@@ -87,7 +87,7 @@ static void load_bases(const struct vcpu *v)
 
 void vcpu_load(struct vcpu *v, struct regs *r)
 {
-	u16 sel[4] = { v->ds, v->es, v->fs, v->gs };
+	u16 sel[4] = {v->ds, v->es, v->fs, v->gs};
 	bool segments_ok;
 
 	load_frame(v, r);
@@ -109,7 +109,7 @@ void vcpu_unload(void)
 	cpu_this()->loaded = NULL;
 	tlb_load_root(hv_root());
 	debugreg_unload();
-	load_selectors((const u16[4]){ 0 });
+	load_selectors((const u16[4]){0});
 	descriptor_unload();
 }
 

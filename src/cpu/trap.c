@@ -21,12 +21,7 @@
 
 static no_return void fatal_trap(const struct regs *r)
 {
-	console_force();
-	if (r->vector == VEC_PF)
-		log_error("page fault in the hypervisor at address %016lx\n",
-			  read_cr2());
-	dump_regs(r);
-	panic("exception %u in the hypervisor\n", r->vector);
+	panic_regs(r, "exception in the hypervisor");
 }
 
 static void hypervisor_trap(struct regs *r)
@@ -69,8 +64,7 @@ static bool may_raise(const struct vcpu *v, u8 vector)
 {
 	u32 ring = v->in_kernel ? 1 : 3;
 
-	return v->traps[vector].address &&
-	       (v->traps[vector].flags & 3) >= ring;
+	return v->traps[vector].address && (v->traps[vector].flags & 3) >= ring;
 }
 
 // INT n. Its error code should tell n, but QEMU 7.2 makes it 16n+2 in long

@@ -17,49 +17,21 @@
 #include "mm/mm.h"
 #include "sched/sched.h"
 
-struct build {
-	const struct boot_module *kernel_module;
-	const struct boot_module *initrd; // 0: none
-	struct kernel kernel;
-	struct domain *d;
-	struct layout layout;
-	struct frame_map frames;
-	u64 nr_pages;
-};
-
 // ------------------------------------------------------------------ modules
 
 static void take_modules(struct build *b, const struct boot_info *bi)
 {
 	if (bi->module_count == 0)
-		panic("no dom0 kernel: give one as the first module (QEMU: "
-		      "-initrd \"vmlinuz console=hvc0,initrd.gz\"; GRUB: "
-		      "module2 /vmlinuz ...)");
+		give_up("no dom0 kernel: give one as the first module (QEMU: "
+			"-initrd \"vmlinuz console=hvc0,initrd.gz\"; GRUB: "
+			"module2 /vmlinuz ...)");
 	b->kernel_module = &bi->module[0];
 	if (bi->module_count > 1)
 		b->initrd = &bi->module[1];
 	for (u32 i = 2; i < bi->module_count; i++)
 		log_warn("dom0: module %u is not used: only a kernel and an "
-			 "initrd are\n", i + 1);
-}
-
-static u64 module_pages(const struct boot_module *module)
-{
-	return module ? PAGES_OF(module->size) : 0;
-}
-
-// Loaders put modules on page borders; then its frames are its own.
-static bool own_frames(const struct boot_module *module)
-{
-	return module->start % PAGE_SIZE == 0;
-}
-
-static void free_module(const struct boot_module *module)
-{
-	u64 pages = own_frames(module) ? module_pages(module) : 0;
-
-	for (u64 i = 0; i < pages; i++)
-		heap_free(MFN(maddr_mfn(module->start).n + i), 0);
+			 "initrd are\n",
+			 i + 1);
 }
 
 // ------------------------------------------------------------------- memory
@@ -71,9 +43,9 @@ static u64 pages_to_come(const struct build *b)
 
 	if (b->kernel.unpacked)
 		pages += scratch_pages(b->kernel.unpacked);
-	else if (own_frames(b->kernel_module))
+	else if (module_owns_frames(b->kernel_module))
 		pages += module_pages(b->kernel_module);
-	if (b->initrd && own_frames(b->initrd))
+	if (b->initrd && module_owns_frames(b->initrd))
 		pages += module_pages(b->initrd);
 	return pages;
 }
@@ -93,9 +65,9 @@ static void decide_memory(struct build *b)
 
 	b->nr_pages = memory_pages(&ask);
 	if (b->nr_pages == 0)
-		panic("dom0_mem= asks for more memory than the %lu MiB that "
-		      "are free; write dom0_mem=%luM or less, or leave it out",
-		      mib, mib);
+		give_up("dom0_mem= asks for more memory than the %lu MiB that "
+			"are free; write dom0_mem=%luM or less, or nothing",
+			mib, mib);
 }
 
 static void decide_layout(struct build *b)
@@ -113,114 +85,16 @@ static void decide_layout(struct build *b)
 	u64 needed = (b->layout.used_pages + 255) >> 8;
 
 	if (error)
-		panic("dom0's kernel %s", error);
+		give_up("dom0's kernel %s", error);
 	if (b->layout.used_pages > b->nr_pages)
-		panic("dom0 gets %lu MiB of memory, and its kernel and its "
-		      "initrd of %lu MiB alone need %lu; write dom0_mem=%luM "
-		      "or more, or give the machine more memory",
-		      b->nr_pages >> 8, module_pages(b->initrd) >> 8, needed,
-		      needed + needed / 2);
-}
-
-// Allocates dom0's frames up to (not including) page number `end`, in pieces
-// as large as the heap has.
-static void take_frames(struct build *b, u64 end)
-{
-	u32 order = HEAP_MAX_ORDER;
-
-	while (b->frames.pages < end) {
-		mfn_t mfn = MFN_NONE;
-
-		if (1ull << order <= end - b->frames.pages)
-			mfn = domain_frames_alloc(b->d, order, 0);
-		if (!mfn_is_none(mfn)) {
-			if (!frame_map_add(&b->frames, mfn, 1ull << order))
-				break;
-		} else if (order-- == 0) {
-			break;
-		}
-	}
-	if (b->frames.pages < end)
-		panic("memory ran out at %lu of dom0's %lu MiB; write a "
-		      "smaller dom0_mem=",
-		      b->frames.pages >> 8, b->nr_pages >> 8);
-}
-
-// The page numbers that come next become the initrd's frames themselves.
-static void give_initrd_frames(struct build *b)
-{
-	const struct boot_module *m = b->initrd;
-	u64 pages = module_pages(m);
-	mfn_t first = maddr_mfn(m->start);
-	u8 *end = maddr_virt(m->start + m->size);
-
-	memset(end, 0, pages * PAGE_SIZE - m->size);
-	for (u64 i = 0; i < pages; i++)
-		domain_frame_assign(b->d, MFN(first.n + i));
-	if (!frame_map_add(&b->frames, first, pages))
-		panic("too little memory to build dom0");
+		give_up("dom0 gets %lu MiB of memory, and its kernel and its "
+			"initrd of %lu MiB alone need %lu; write dom0_mem=%luM "
+			"or more, or give the machine more memory",
+			b->nr_pages >> 8, module_pages(b->initrd) >> 8, needed,
+			needed + needed / 2);
 }
 
 // ----------------------------------------------------------------- contents
-
-// Copies bytes to dom0's page `pfn` and those after it, or clears when src is
-// 0; at is the offset from the start of pfn.
-static void fill(const struct build *b, u64 at, const u8 *src, u64 bytes)
-{
-	while (bytes) {
-		u64 run;
-		mfn_t mfn = frame_map_run(&b->frames, at / PAGE_SIZE, &run);
-		u8 *dst = (u8 *)mfn_virt(mfn) + at % PAGE_SIZE;
-		u64 n = min(bytes, run * PAGE_SIZE - at % PAGE_SIZE);
-
-		if (src) {
-			memcpy(dst, src, n);
-			src += n;
-		} else {
-			memset(dst, 0, n);
-		}
-		at += n;
-		bytes -= n;
-	}
-}
-
-static void load_kernel(const struct build *b)
-{
-	const struct elf_image *image = &b->kernel.image;
-
-	for (u32 i = 0; i < image->segment_count; i++) {
-		const struct elf_segment *s = &image->segment[i];
-		u64 at = elf_va(image, s->paddr) - b->layout.base;
-
-		fill(b, at, image->file + s->offset, s->file_bytes);
-		fill(b, at + s->file_bytes, NULL, s->mem_bytes - s->file_bytes);
-	}
-}
-
-static void copy_initrd(struct build *b)
-{
-	take_frames(b, b->frames.pages + module_pages(b->initrd));
-	fill(b, b->layout.initrd_pfn * PAGE_SIZE, maddr_virt(b->initrd->start),
-	     b->initrd->size);
-}
-
-static void place_initrd(struct build *b)
-{
-	if (!b->initrd)
-		return;
-	if (own_frames(b->initrd))
-		give_initrd_frames(b);
-	else
-		copy_initrd(b);
-	log_info("dom0: initrd %lu KiB\n", b->initrd->size >> 10);
-}
-
-static void *page_at(const struct build *b, u64 va)
-{
-	u64 pfn = (va - b->layout.base) / PAGE_SIZE;
-
-	return mfn_virt(frame_map_mfn(&b->frames, pfn));
-}
 
 static void write_info(const struct build *b)
 {
@@ -230,38 +104,14 @@ static void write_info(const struct build *b)
 		.initrd_bytes = b->initrd ? b->initrd->size : 0,
 		.cmdline = b->kernel_module->cmdline,
 	};
-	struct start_info *si = page_at(b, b->layout.info_va);
+	struct start_info *si = build_page(b, b->layout.info_va);
 	u64 hypercalls = b->kernel.image.notes.hypercall_page;
 
 	memset(si, 0, PAGE_SIZE);
 	build_start_info(si, &b->layout, &ask);
-	memset(page_at(b, b->layout.stack_va), 0, PAGE_SIZE);
+	memset(build_page(b, b->layout.stack_va), 0, PAGE_SIZE);
 	if (hypercalls)
-		hypercall_page_fill(page_at(b, hypercalls));
-}
-
-// The kernel's area, its contents, and then the memory that stays empty. The
-// unpacked kernel is given back in between, to become dom0's too.
-static void fill_memory(struct build *b)
-{
-	const struct layout *l = &b->layout;
-
-	if (l->initrd_va) {
-		take_frames(b, l->initrd_pfn);
-		place_initrd(b);
-	}
-	take_frames(b, l->mapped_pages);
-	load_kernel(b);
-	if (b->kernel.unpacked)
-		scratch_free(b->kernel.unpacked);
-	else
-		free_module(b->kernel_module);
-	if (!l->initrd_va)
-		place_initrd(b);
-	take_frames(b, b->nr_pages);
-	write_info(b);
-	build_frame_lists(l, &b->frames, b->nr_pages);
-	build_page_tables(l, &b->frames);
+		hypercall_page_fill(build_page(b, hypercalls));
 }
 
 // -------------------------------------------------------------------- vCPUs
@@ -276,15 +126,16 @@ static void create_domain(struct build *b)
 	vcpus = min(vcpus, (u32)MAX_VCPUS);
 	b->d = domain_create(0, vcpus, true, &error);
 	if (b->d == NULL)
-		panic("dom0 cannot be created (error %d): too little memory",
-		      error);
-	b->d->max_pages = boot_options.dom0_mem_max ?
-				  boot_options.dom0_mem_max >> PAGE_SHIFT :
-				  UINT32_MAX;
+		give_up("dom0 cannot be created (error %d): too little memory",
+			error);
+	b->d->max_pages = boot_options.dom0_mem_max
+				  ? boot_options.dom0_mem_max >> PAGE_SHIFT
+				  : UINT32_MAX;
 	for (u32 i = 0; i < vcpus; i++)
 		if (vcpu_create(b->d, i) != 0)
-			panic("dom0's vCPU %u cannot be created: too little "
-			      "memory; write a smaller dom0_max_vcpus=", i);
+			give_up("dom0's vCPU %u cannot be created: too little "
+				"memory; write a smaller dom0_max_vcpus=",
+				i);
 }
 
 // Has the root validated, with all below it, and pins it as a guest would: the
@@ -305,15 +156,11 @@ static void pin_root(const struct build *b)
 }
 
 // The state in which the ABI has the kernel entered (abi.md 2.2).
-static void set_entry_state(const struct build *b, struct vcpu *v)
+static void fill_context(const struct build *b, struct vcpu_guest_context *c)
 {
 	const struct layout *l = &b->layout;
-	struct vcpu_guest_context *c = kalloc(sizeof(*c));
-	u64 root = frame_map_mfn(&b->frames, l->tables_pfn).n;
-	int error;
+	mfn_t root = frame_map_mfn(&b->frames, l->tables_pfn);
 
-	if (!c)
-		panic("too little memory to start dom0");
 	c->flags = VGCF_in_kernel | VGCF_online;
 	c->user_regs.rip = b->kernel.image.notes.entry;
 	c->user_regs.rsp = l->stack_va + PAGE_SIZE;
@@ -321,7 +168,17 @@ static void set_entry_state(const struct build *b, struct vcpu *v)
 	c->user_regs.rflags = RFLAGS_IF | RFLAGS_MBS;
 	c->user_regs.cs = FLAT_RING3_CS64;
 	c->user_regs.ss = FLAT_RING3_SS64;
-	c->ctrlreg[3] = xen_pfn_to_cr3(root);
+	c->ctrlreg[3] = xen_pfn_to_cr3(root.n);
+}
+
+static void start_vcpu(const struct build *b, struct vcpu *v)
+{
+	struct vcpu_guest_context *c = kalloc(sizeof(*c));
+	int error;
+
+	if (!c)
+		give_up("too little memory to start dom0");
+	fill_context(b, c);
 	error = vcpu_set_context(v, c);
 	if (error)
 		panic("dom0's first vCPU was refused (error %d)", error);
@@ -334,20 +191,20 @@ static void start(struct build *b)
 
 	for (u32 i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
 		b->d->shared->vcpu_info[i].evtchn_upcall_mask = 1;
-	for_each_vcpu(b->d, v)
+	for_each_vcpu (b->d, v)
 		clock_update(v);
 	clock_update_wall(b->d);
 	log_info("dom0: memory %lu MiB, vCPUs %u\n", b->nr_pages >> 8,
 		 b->d->max_vcpus);
-	set_entry_state(b, b->d->vcpu[0]); // and runnable from here on
+	start_vcpu(b, b->d->vcpu[0]); // runnable from here on
 }
 
 static void free_leftovers(struct build *b, const struct boot_info *bi)
 {
-	if (b->initrd && !own_frames(b->initrd))
-		free_module(b->initrd);
+	if (b->initrd && !module_owns_frames(b->initrd))
+		module_free(b->initrd);
 	for (u32 i = 2; i < bi->module_count; i++)
-		free_module(&bi->module[i]);
+		module_free(&bi->module[i]);
 	frame_map_free(&b->frames);
 }
 
@@ -358,11 +215,14 @@ void dom0_build(const struct boot_info *bi)
 	take_modules(&b, bi);
 	kernel_open(&b.kernel, b.kernel_module);
 	if (b.kernel.unpacked)
-		free_module(b.kernel_module);
+		module_free(b.kernel_module); // for dom0 to have
 	create_domain(&b);
 	decide_memory(&b);
 	decide_layout(&b);
-	fill_memory(&b);
+	build_load(&b);
+	write_info(&b);
+	build_frame_lists(&b.layout, &b.frames, b.nr_pages);
+	build_page_tables(&b.layout, &b.frames);
 	pin_root(&b);
 	start(&b);
 	free_leftovers(&b, bi);

@@ -2,9 +2,10 @@
 //
 // The parts of the dom0 builder, from the outside in: build.c tells the story;
 // build_kernel.c unpacks the kernel; build_memory.c says how much memory dom0
-// gets; build_layout.c where things go in it; build_frames.c which machine
-// frames they are; build_tables.c makes page tables and lists; build_info.c
-// the start-of-day page. Layout, memory and frames are pure arithmetic.
+// gets; build_layout.c where things go in it; build_load.c takes the frames and
+// fills them; build_frames.c knows which they are; build_tables.c makes page
+// tables and lists; build_info.c the start-of-day page. Memory, layout, frames
+// and info are pure arithmetic.
 #pragma once
 
 #include "domain/elf.h"
@@ -20,6 +21,8 @@ struct start_info;
 struct kernel {
 	struct elf_image image;
 	void *unpacked; // scratch block, 0 when the module itself is the ELF
+	// Segments whose frames became dom0's as they were
+	bool given[ELF_MAX_SEGMENTS];
 };
 
 // Unpacks and parses the module. Panics with the reason when it cannot be done.
@@ -114,3 +117,26 @@ struct info_ask {
 // Fills the start-of-day page, which is cleared.
 void build_start_info(struct start_info *si, const struct layout *l,
 		      const struct info_ask *ask);
+
+// ---------------------------------------------------------------- loading
+
+struct build {
+	const struct boot_module *kernel_module;
+	const struct boot_module *initrd; // 0: none
+	struct kernel kernel;
+	struct domain *d;
+	struct layout layout;
+	struct frame_map frames;
+	u64 nr_pages;
+};
+
+u64 module_pages(const struct boot_module *module); // 0 allowed
+// Loaders put modules on page borders; then the module's frames are its own.
+bool module_owns_frames(const struct boot_module *module);
+void module_free(const struct boot_module *module);
+
+// Takes all of dom0's frames, with kernel and initrd in their places. What held
+// the unpacked kernel (or the module, if it is a plain ELF file) is used up.
+void build_load(struct build *b);
+// A page of dom0's mapped area, by its guest address.
+void *build_page(const struct build *b, u64 va);

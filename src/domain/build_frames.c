@@ -17,7 +17,7 @@ static bool grow(struct frame_map *m)
 
 	if (!bigger)
 		return false;
-	if (m->count)
+	if (m->extent)
 		memcpy(bigger, m->extent, m->count * sizeof(*bigger));
 	kfree(m->extent);
 	m->extent = bigger;
@@ -27,15 +27,16 @@ static bool grow(struct frame_map *m)
 
 bool frame_map_add(struct frame_map *m, mfn_t mfn, u64 count)
 {
-	struct extent *last = m->count ? &m->extent[m->count - 1] : NULL;
+	struct extent *last = NULL;
 
+	if (m->extent && m->count)
+		last = &m->extent[m->count - 1];
 	if (last && last->mfn + last->count == mfn.n) {
 		last->count += count;
 	} else {
-		if (m->count == m->room && !grow(m))
+		if ((!m->extent || m->count == m->room) && !grow(m))
 			return false;
-		m->extent[m->count++] =
-			(struct extent){ m->pages, mfn.n, count };
+		m->extent[m->count++] = (struct extent){m->pages, mfn.n, count};
 	}
 	m->pages += count;
 	return true;

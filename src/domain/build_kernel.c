@@ -11,9 +11,11 @@
 #include "domain/scratch.h"
 #include "domain/vector.h"
 
+#define UNPACKED_MAX GIB(1)
+
 static no_return void refuse(const char *reason)
 {
-	panic("dom0's kernel %s", reason);
+	give_up("dom0's kernel %s", reason);
 }
 
 static void *unpack(const struct payload *p)
@@ -24,14 +26,15 @@ static void *unpack(const struct payload *p)
 
 	// The size is the file's own claim: a wrong one must not become a
 	// puzzling lack of memory.
-	if (p->output_bytes < p->bytes / 2)
-		refuse("is damaged: it unpacks to less than it is packed");
+	if (p->output_bytes > UNPACKED_MAX)
+		refuse("is truncated or damaged: it claims to unpack to more "
+		       "than 1 GiB; copy it again");
 	out = scratch_alloc(p->output_bytes);
 	if (!out)
-		panic("dom0's kernel unpacks to %lu KiB, and only %lu KiB "
-		      "of memory are free; give the machine more",
-		      p->output_bytes >> 10,
-		      heap_free_frames() << 2);
+		give_up("dom0's kernel unpacks to %lu KiB, and no free piece "
+			"of memory is that large (%lu KiB are free in all); "
+			"give the machine more memory",
+			p->output_bytes >> 10, heap_free_frames() << 2);
 	vector_begin(&saved);
 	error = inflate_payload(p, out);
 	vector_end(&saved);
@@ -58,7 +61,6 @@ void kernel_open(struct kernel *k, const struct boot_module *module)
 		refuse(error);
 	log_info("dom0: kernel %s (%s, %lu KiB -> %lu KiB) %lu ms\n",
 		 p.version[0] ? p.version : k->image.notes.guest_os,
-		 payload_name(p.kind), p.bytes >> 10,
-		 p.output_bytes >> 10,
+		 payload_name(p.kind), p.bytes >> 10, p.output_bytes >> 10,
 		 (now_ns() - began) / 1000000);
 }

@@ -5,9 +5,9 @@
 //
 //   kernel | initrd? | frame list? | start_info | page tables | stack | spare
 //
-// The initrd and the list of frames go behind it, unmapped and mapped elsewhere,
-// when the kernel says that it can take that. Page tables cover themselves, so
-// their number is found by trying again until it fits.
+// The initrd and the list of frames go behind it, unmapped and mapped
+// elsewhere, when the kernel says that it can take that. Page tables cover
+// themselves, so their number is found by trying again until it fits.
 #include "domain/build.h"
 
 #include "config.h"
@@ -152,7 +152,7 @@ const char *layout_compute(struct layout *l, const struct layout_ask *ask)
 	const char *error;
 	u64 pages;
 
-	*l = (struct layout){ .base = ask->base, .tables_pages = 4 };
+	*l = (struct layout){.base = ask->base, .tables_pages = 4};
 	l->p2m_pages = PAGES_OF(ask->nr_pages * sizeof(u64));
 	error = check_areas(l, ask);
 	if (error)

@@ -78,7 +78,7 @@ static void map_pages(struct builder *b, u64 va, u64 pfn, u64 pages)
 
 void build_page_tables(const struct layout *l, const struct frame_map *m)
 {
-	struct builder b = { .layout = l, .map = m, .next_pfn = l->tables_pfn };
+	struct builder b = {.layout = l, .map = m, .next_pfn = l->tables_pfn};
 	mfn_t root;
 
 	b.root = new_table(&b, &root);

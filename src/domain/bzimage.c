@@ -31,15 +31,15 @@ struct format {
 };
 
 static const struct format formats[] = {
-	{ PAYLOAD_UNKNOWN, "unknown", 0, { 0 } },
-	{ PAYLOAD_ELF, "uncompressed", 4, { 0x7f, 'E', 'L', 'F' } },
-	{ PAYLOAD_GZIP, "gzip", 2, { 0x1f, 0x8b } },
-	{ PAYLOAD_BZIP2, "bzip2", 3, { 'B', 'Z', 'h' } },
-	{ PAYLOAD_LZMA, "lzma", 3, { 0x5d, 0x00, 0x00 } },
-	{ PAYLOAD_XZ, "xz", 6, { 0xfd, '7', 'z', 'X', 'Z', 0x00 } },
-	{ PAYLOAD_LZO, "lzo", 4, { 0x89, 'L', 'Z', 'O' } },
-	{ PAYLOAD_LZ4, "lz4", 4, { 0x02, 0x21, 0x4c, 0x18 } },
-	{ PAYLOAD_ZSTD, "zstd", 4, { 0x28, 0xb5, 0x2f, 0xfd } },
+	{PAYLOAD_UNKNOWN, "unknown", 0, {0}},
+	{PAYLOAD_ELF, "uncompressed", 4, {0x7f, 'E', 'L', 'F'}},
+	{PAYLOAD_GZIP, "gzip", 2, {0x1f, 0x8b}},
+	{PAYLOAD_BZIP2, "bzip2", 3, {'B', 'Z', 'h'}},
+	{PAYLOAD_LZMA, "lzma", 3, {0x5d, 0x00, 0x00}},
+	{PAYLOAD_XZ, "xz", 6, {0xfd, '7', 'z', 'X', 'Z', 0x00}},
+	{PAYLOAD_LZO, "lzo", 4, {0x89, 'L', 'Z', 'O'}},
+	{PAYLOAD_LZ4, "lz4", 4, {0x02, 0x21, 0x4c, 0x18}},
+	{PAYLOAD_ZSTD, "zstd", 4, {0x28, 0xb5, 0x2f, 0xfd}},
 };
 
 _Static_assert(ARRAY_SIZE(formats) == PAYLOAD_ZSTD + 1, "a row per kind");
@@ -144,7 +144,7 @@ const char *bzimage_parse(struct payload *p, const void *file, u64 bytes)
 	case PAYLOAD_GZIP:
 		return find_payload(p, f, bytes);
 	default:
-		return "is neither a Linux bzImage nor an ELF file; give the "
-		       "kernel as the first module";
+		return "is neither a Linux bzImage nor an ELF file, or is "
+		       "truncated; give a kernel as the first module";
 	}
 }

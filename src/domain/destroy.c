@@ -19,7 +19,7 @@ static int stage_stop(struct domain *d)
 	struct vcpu *v;
 
 	watchdogs_stop(d);
-	for_each_vcpu(d, v)
+	for_each_vcpu (d, v)
 		vcpu_timers_stop(v);
 	virq_raise_global(VIRQ_DOM_EXC);
 	return 0;
@@ -30,7 +30,7 @@ static int stage_detach(struct domain *d)
 	bool detached = true;
 	struct vcpu *v;
 
-	for_each_vcpu(d, v) {
+	for_each_vcpu (d, v) {
 		if (!sched_detach(v))
 			detached = false;
 		// Its last moments on a processor may have set timers again.
@@ -55,7 +55,7 @@ static int stage_infos(struct domain *d)
 
 	if (!sched_quiesced(d->dead_epoch))
 		return -ERESTART;
-	for_each_vcpu(d, v) {
+	for_each_vcpu (d, v) {
 		mfn_t mfn = vcpu_unregister_info(v);
 
 		if (!mfn_is_none(mfn))
@@ -68,7 +68,7 @@ static int stage_vcpus(struct domain *d)
 {
 	struct vcpu *v;
 
-	for_each_vcpu(d, v) {
+	for_each_vcpu (d, v) {
 		int err = vcpu_reset(v);
 
 		if (err)
@@ -86,9 +86,9 @@ static int stage_dead(struct domain *d)
 }
 
 static int (*const stage[])(struct domain *d) = {
-	stage_stop, stage_detach, stage_disconnect, stage_infos,
-	stage_vcpus, domain_relinquish_memory, stage_dead,
-};
+	stage_stop,  stage_detach, stage_disconnect,
+	stage_infos, stage_vcpus,  domain_relinquish_memory,
+	stage_dead};
 
 int domain_destroy(struct domain *d)
 {
@@ -120,7 +120,7 @@ static struct domain *find_empty(void)
 	struct list *l;
 
 	lock_get(&domain_list_lock);
-	list_for_each(l, &domain_list) {
+	list_for_each (l, &domain_list) {
 		struct domain *d = list_entry(l, struct domain, link);
 
 		if (d->dying == DOMAIN_DEAD && !READ_ONCE(d->tot_pages))

@@ -20,7 +20,7 @@
 #define HASH_SIZE 256
 
 struct domain *dom0;
-struct list domain_list = { &domain_list, &domain_list };
+struct list domain_list = {&domain_list, &domain_list};
 struct lock domain_list_lock = LOCK_INIT;
 
 static struct domain *hash[HASH_SIZE];
@@ -81,9 +81,9 @@ struct port_range {
 
 // What stays the hypervisor's, or is emulated for dom0.
 static const struct port_range kept_ports[] = {
-	{ 0x20, 0x21 }, { 0xa0, 0xa1 }, // interrupt controllers
-	{ 0x40, 0x43 }, { 0x61, 0x61 }, // timer, and its gate
-	{ 0xcf8, 0xcff }, // PCI configuration
+	{0x20, 0x21},   {0xa0, 0xa1}, // interrupt controllers
+	{0x40, 0x43},   {0x61, 0x61}, // timer, and its gate
+	{0xcf8, 0xcff}, // PCI configuration
 };
 
 #define UARTS 2
@@ -94,8 +94,8 @@ static int remove_uarts(struct rangeset *ports)
 	for (u32 i = 0; i < UARTS; i++) {
 		u16 first = console_port(i);
 
-		if (first && rangeset_remove(ports, first,
-					     first + UART_PORTS - 1u))
+		if (first &&
+		    rangeset_remove(ports, first, first + UART_PORTS - 1u))
 			return -ENOMEM;
 	}
 	return 0;

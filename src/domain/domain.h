@@ -66,10 +66,10 @@ struct vcpu {
 	u64 undo_mfn[2]; // page tables still to be undone (mm/undo.c), 0: none
 
 	// What the guest registered; changed by the vCPU itself or while down.
-	struct trap_info *traps; // 256 entries
+	struct trap_info *traps; // 256 entries; the NMI callback is entry 2
 	gva_t kernel_sp;
 	u64 kernel_ss;
-	struct callback event, failsafe, syscall, syscall32, sysenter, nmi;
+	struct callback event, failsafe, syscall, syscall32, sysenter;
 	mfn_t gdt[GDT_GUEST_PAGES]; // type references DESC, or MFN_NONE
 	u32 gdt_entries;
 	gva_t ldt_base;
@@ -231,8 +231,12 @@ no_return void machine_restart(void);
 no_return void machine_poweroff(void);
 // After a fatal error: halt or restart as `noreboot` says.
 no_return void machine_stop(void);
+// What went wrong and a back trace; for what nobody outside can put right.
 no_return void panic(const char *format, ...) printf_like(1, 2);
-// The same for an exception in the hypervisor: dumps r in full.
+// Like panic, for what the user can put right: one line that says what is wrong
+// and what to do, without a back trace.
+no_return void give_up(const char *format, ...) printf_like(1, 2);
+// For an exception in the hypervisor: dumps r in full, with a back trace.
 no_return void panic_regs(const struct regs *r, const char *what);
 
 struct boot_info;

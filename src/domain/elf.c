@@ -208,7 +208,8 @@ static const char *check_notes(struct xen_notes *n, const Elf64_Ehdr *h)
 	if (has_note(n, XEN_ELFNOTE_XEN_VERSION) &&
 	    strcmp(n->xen_version, "xen-3.0") != 0)
 		return "wants another guest ABI than \"xen-3.0\"";
-	if (has_note(n, XEN_ELFNOTE_LOADER) && strcmp(n->loader, "generic") != 0)
+	if (has_note(n, XEN_ELFNOTE_LOADER) &&
+	    strcmp(n->loader, "generic") != 0)
 		return "wants another loader than \"generic\"";
 	if (has_note(n, XEN_ELFNOTE_SUPPORTED_FEATURES) &&
 	    !(n->features & (1u << XENFEAT_dom0)))
@@ -225,8 +226,8 @@ static const char *check_addresses(const struct elf_image *image)
 	u64 start = elf_va(image, image->paddr_start);
 	u64 end = elf_va(image, image->paddr_end);
 
-	if ((n->virt_base | n->paddr_offset | n->init_p2m |
-	     n->hypercall_page) & ~PAGE_MASK)
+	if ((n->virt_base | n->paddr_offset | n->init_p2m | n->hypercall_page) &
+	    ~PAGE_MASK)
 		return "is damaged: a note's address is not a page's";
 	if (image->paddr_start < n->paddr_offset || start > end ||
 	    start < n->virt_base)

@@ -6,12 +6,9 @@
 typedef enum inflate_result inflate_fn(const struct inflate *job);
 
 static inflate_fn *const inflate_table[] = {
-	[PAYLOAD_GZIP] = inflate_gzip,
-	[PAYLOAD_BZIP2] = inflate_bzip2,
-	[PAYLOAD_LZMA] = inflate_lzma,
-	[PAYLOAD_XZ] = inflate_xz,
-	[PAYLOAD_LZ4] = inflate_lz4,
-	[PAYLOAD_ZSTD] = inflate_zstd,
+	[PAYLOAD_GZIP] = inflate_gzip, [PAYLOAD_BZIP2] = inflate_bzip2,
+	[PAYLOAD_LZMA] = inflate_lzma, [PAYLOAD_XZ] = inflate_xz,
+	[PAYLOAD_LZ4] = inflate_lz4,   [PAYLOAD_ZSTD] = inflate_zstd,
 };
 
 const char *inflate_payload(const struct payload *p, void *out)
@@ -27,7 +24,8 @@ const char *inflate_payload(const struct payload *p, void *out)
 	case INFLATE_OK:
 		return NULL;
 	case INFLATE_NO_MEMORY:
-		return "cannot be unpacked: too little memory";
+		return "cannot be unpacked: too little memory; give "
+		       "the machine more";
 	default:
 		return "is damaged: its payload does not unpack; copy it again";
 	}

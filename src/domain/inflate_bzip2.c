@@ -35,6 +35,6 @@ enum inflate_result inflate_bzip2(const struct inflate *job)
 	BZ2_bzDecompressEnd(&bz);
 	if (end == BZ_MEM_ERROR)
 		return INFLATE_NO_MEMORY;
-	return end == BZ_STREAM_END && bz.avail_out == 0 ? INFLATE_OK :
-							   INFLATE_CORRUPT;
+	return end == BZ_STREAM_END && bz.avail_out == 0 ? INFLATE_OK
+							 : INFLATE_CORRUPT;
 }

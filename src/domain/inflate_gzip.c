@@ -37,6 +37,6 @@ enum inflate_result inflate_gzip(const struct inflate *job)
 	inflateEnd(&z);
 	if (end == Z_MEM_ERROR)
 		return INFLATE_NO_MEMORY;
-	return end == Z_STREAM_END && z.avail_out == 0 ? INFLATE_OK :
-							 INFLATE_CORRUPT;
+	return end == Z_STREAM_END && z.avail_out == 0 ? INFLATE_OK
+						       : INFLATE_CORRUPT;
 }

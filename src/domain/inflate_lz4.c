@@ -21,8 +21,7 @@ static size_t unpack_block(const struct inflate *job, size_t at, u32 bytes,
 	if (bytes > job->in_bytes - at || bytes > LZ4_MAX_INPUT_SIZE)
 		return 0;
 	n = LZ4_decompress_safe((const char *)job->in + at,
-				(char *)job->out + done, (int)bytes,
-				(int)room);
+				(char *)job->out + done, (int)bytes, (int)room);
 	return n > 0 ? (size_t)n : 0;
 }
 

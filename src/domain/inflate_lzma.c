@@ -40,20 +40,20 @@ static enum inflate_result run(lzma_stream *s, lzma_ret ready,
 	lzma_end(s);
 	if (end == LZMA_MEM_ERROR || end == LZMA_MEMLIMIT_ERROR)
 		return INFLATE_NO_MEMORY;
-	return end == LZMA_STREAM_END && s->avail_out == 0 ? INFLATE_OK :
-							     INFLATE_CORRUPT;
+	return end == LZMA_STREAM_END && s->avail_out == 0 ? INFLATE_OK
+							   : INFLATE_CORRUPT;
 }
 
 enum inflate_result inflate_xz(const struct inflate *job)
 {
-	lzma_stream s = { .allocator = &allocator };
+	lzma_stream s = {.allocator = &allocator};
 
 	return run(&s, lzma_stream_decoder(&s, MEMORY_LIMIT, 0), job);
 }
 
 enum inflate_result inflate_lzma(const struct inflate *job)
 {
-	lzma_stream s = { .allocator = &allocator };
+	lzma_stream s = {.allocator = &allocator};
 
 	return run(&s, lzma_alone_decoder(&s, MEMORY_LIMIT), job);
 }

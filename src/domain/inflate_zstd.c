@@ -20,7 +20,7 @@ static void zstd_free(void *opaque maybe_unused, void *block)
 
 enum inflate_result inflate_zstd(const struct inflate *job)
 {
-	const ZSTD_customMem memory = { zstd_alloc, zstd_free, NULL };
+	const ZSTD_customMem memory = {zstd_alloc, zstd_free, NULL};
 	ZSTD_DCtx *context;
 	size_t n;
 

@@ -9,7 +9,7 @@
 
 static no_return void absent(void)
 {
-	panic("a decompressor called a function that is not part of this image");
+	panic("a decompressor called a function that this image lacks");
 }
 
 // Called when a library function finds its stack frame overwritten.

@@ -100,7 +100,7 @@ static bool touches(u64 last, u64 first_of_next)
 
 int rangeset_add(struct rangeset *s, u64 first, u64 last)
 {
-	struct range all = { first, last };
+	struct range all = {first, last};
 	u32 from, to;
 	int err;
 
@@ -121,18 +121,18 @@ int rangeset_add(struct rangeset *s, u64 first, u64 last)
 
 // What remains of the ranges [from, to) without first..last: 0 to 2 pieces.
 static u32 pieces_left(const struct rangeset *s, u32 from, u32 to,
-		     struct range cut, struct range piece[2])
+		       struct range cut, struct range piece[2])
 {
 	u32 n = 0;
 
 	if (from == to)
 		return 0;
 	if (s->range[from].first < cut.first)
-		piece[n++] = (struct range){ s->range[from].first,
-					     cut.first - 1 };
+		piece[n++] =
+			(struct range){s->range[from].first, cut.first - 1};
 	if (s->range[to - 1].last > cut.last)
-		piece[n++] = (struct range){ cut.last + 1,
-					     s->range[to - 1].last };
+		piece[n++] =
+			(struct range){cut.last + 1, s->range[to - 1].last};
 	return n;
 }
 
@@ -148,7 +148,7 @@ int rangeset_remove(struct rangeset *s, u64 first, u64 last)
 	from = find(s, first);
 	for (to = from; to < s->count && s->range[to].first <= last; to++)
 		;
-	n = pieces_left(s, from, to, (struct range){ first, last }, piece);
+	n = pieces_left(s, from, to, (struct range){first, last}, piece);
 	err = splice(s, from, to, piece, n);
 	lock_put(&s->lock);
 	return err;

@@ -62,3 +62,12 @@ u64 scratch_pages(const void *start)
 
 	return b ? 1ull << b->order : 0;
 }
+
+u64 scratch_forget(void *start)
+{
+	u64 pages = scratch_pages(start);
+
+	if (pages)
+		find(start)->start = NULL;
+	return pages;
+}

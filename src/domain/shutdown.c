@@ -18,8 +18,8 @@ void domain_shutdown_check(struct domain *d)
 	bool complete;
 
 	lock_get(&sched_lock);
-	complete = d->is_shutting_down && !d->is_shut_down &&
-		   domain_is_still(d);
+	complete =
+		d->is_shutting_down && !d->is_shut_down && domain_is_still(d);
 	if (complete)
 		d->is_shut_down = true;
 	lock_put(&sched_lock);
@@ -29,19 +29,47 @@ void domain_shutdown_check(struct domain *d)
 
 static no_return void machine_shutdown(u32 code)
 {
+	counters_print(); // for bench/
 	switch (code) {
 	case SHUTDOWN_poweroff:
-		log_info("d0 powered off\n");
+		log_info("dom0 powered off\n");
 		machine_poweroff();
 	case SHUTDOWN_reboot:
-		log_info("d0 asked for a restart\n");
+		log_info("dom0 asked for a restart\n");
 		machine_restart();
-	case SHUTDOWN_watchdog:
-		log_error("d0's watchdog stops the machine\n");
-		machine_stop();
 	default:
-		log_error("d0 crashed\n");
 		machine_stop();
+	}
+}
+
+// Stops d for a reason that has been reported. Does not return for dom0.
+static void finish(struct domain *d)
+{
+	if (d == dom0)
+		machine_shutdown(d->shutdown_code);
+	domain_shutdown_check(d);
+}
+
+// Registers of the current vCPU, if it is d's.
+static void dump_guest(const struct domain *d)
+{
+	const struct vcpu *v = vcpu_this();
+
+	if (v && v->domain == d)
+		dump_regs(guest_regs());
+}
+
+// What a domain did to itself is dom0's business to tell, but who tells of
+// dom0?
+static void report(const struct domain *d, u32 code)
+{
+	if (d != dom0)
+		return;
+	if (code == SHUTDOWN_crash) {
+		log_error("d0 crashed: its kernel says so\n");
+		dump_guest(d);
+	} else if (code == SHUTDOWN_watchdog) {
+		log_error("d0's watchdog stops the machine\n");
 	}
 }
 
@@ -49,24 +77,21 @@ void domain_shutdown(struct domain *d, u32 code)
 {
 	if (!sched_shutdown_domain(d, code))
 		return;
-	if (d == dom0)
-		machine_shutdown(d->shutdown_code);
-	domain_shutdown_check(d);
+	report(d, d->shutdown_code);
+	finish(d);
 }
 
 void domain_crash(struct domain *d, const char *format, ...)
 {
-	const struct vcpu *v = vcpu_this();
 	char reason[REASON_MAX];
 	va_list ap;
 
-	if (READ_ONCE(d->is_shutting_down))
+	if (!sched_shutdown_domain(d, SHUTDOWN_crash))
 		return; // the first reason is the one that counts
 	va_start(ap, format);
 	fmt_vprint(reason, sizeof(reason), format, ap);
 	va_end(ap);
 	log_error("%s crashed: %s\n", d->name, reason);
-	if (v && v->domain == d)
-		dump_regs(guest_regs());
-	domain_shutdown(d, SHUTDOWN_crash);
+	dump_guest(d);
+	finish(d);
 }

@@ -22,8 +22,9 @@ static struct vcpu_info no_info;
 
 static struct vcpu_info *default_info(const struct vcpu *v)
 {
-	return v->id < XEN_LEGACY_MAX_VCPUS ?
-		       &v->domain->shared->vcpu_info[v->id] : &no_info;
+	return v->id < XEN_LEGACY_MAX_VCPUS
+		       ? &v->domain->shared->vcpu_info[v->id]
+		       : &no_info;
 }
 
 static void registers_default(struct vcpu *v)
@@ -42,8 +43,7 @@ static void callbacks_clear(struct vcpu *v)
 {
 	static const struct callback none;
 
-	v->event = v->failsafe = v->syscall = v->syscall32 = v->sysenter =
-		v->nmi = none;
+	v->event = v->failsafe = v->syscall = v->syscall32 = v->sysenter = none;
 	memset(v->traps, 0, TRAPS * sizeof(*v->traps));
 	v->kernel_sp = 0;
 	v->kernel_ss = 0;
@@ -98,12 +98,16 @@ static bool canonical(u64 va)
 
 static bool addresses_valid(const struct vcpu_guest_context *c)
 {
-	const u64 address[] = {
-		c->user_regs.rip, c->user_regs.rsp, c->kernel_sp,
-		c->fs_base, c->gs_base_kernel, c->gs_base_user,
-		c->event_callback_eip, c->failsafe_callback_eip,
-		c->syscall_callback_eip, c->ldt_base,
-	};
+	const u64 address[] = {c->user_regs.rip,
+			       c->user_regs.rsp,
+			       c->kernel_sp,
+			       c->fs_base,
+			       c->gs_base_kernel,
+			       c->gs_base_user,
+			       c->event_callback_eip,
+			       c->failsafe_callback_eip,
+			       c->syscall_callback_eip,
+			       c->ldt_base};
 
 	for (u32 i = 0; i < ARRAY_SIZE(address); i++)
 		if (!canonical(address[i]))
@@ -159,8 +163,8 @@ static int root_take(struct vcpu *v, mfn_t *root, mfn_t wanted)
 static int roots_take(struct vcpu *v, const struct vcpu_guest_context *c)
 {
 	mfn_t kernel = MFN(xen_cr3_to_pfn(c->ctrlreg[3]));
-	mfn_t user = c->ctrlreg[1] ? MFN(xen_cr3_to_pfn(c->ctrlreg[1])) :
-				     MFN_NONE;
+	mfn_t user =
+		c->ctrlreg[1] ? MFN(xen_cr3_to_pfn(c->ctrlreg[1])) : MFN_NONE;
 	int err = root_take(v, &v->kernel_root, kernel);
 
 	return err ? err : root_take(v, &v->user_root, user);
@@ -190,14 +194,16 @@ static int references_take(struct vcpu *v, const struct vcpu_guest_context *c)
 // the registers are loaded (cpu/state.c).
 static void registers_set(struct vcpu *v, const struct cpu_user_regs *u)
 {
-	v->regs = (struct regs){
-		.r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12,
-		.r11 = u->r11, .r10 = u->r10, .r9 = u->r9, .r8 = u->r8,
-		.rax = u->rax, .rbx = u->rbx, .rcx = u->rcx, .rdx = u->rdx,
-		.rsi = u->rsi, .rdi = u->rdi, .rbp = u->rbp, .rsp = u->rsp,
-		.rip = u->rip, .rflags = u->rflags, .cs = u->cs, .ss = u->ss,
-		.vector = VEC_NONE,
-	};
+	struct regs *r = &v->regs;
+
+#define COPY(a, b, c, d) r->a = u->a, r->b = u->b, r->c = u->c, r->d = u->d
+	COPY(rax, rbx, rcx, rdx);
+	COPY(rsi, rdi, rbp, rsp);
+	COPY(r8, r9, r10, r11);
+	COPY(r12, r13, r14, r15);
+	COPY(rip, rflags, cs, ss);
+#undef COPY
+	r->vector = VEC_NONE;
 	v->ds = u->ds;
 	v->es = u->es;
 	v->fs = u->fs;
@@ -210,7 +216,7 @@ static void callbacks_set(struct vcpu *v, const struct vcpu_guest_context *c)
 	memcpy(v->traps, c->trap_ctxt, TRAPS * sizeof(*v->traps));
 	v->kernel_sp = c->kernel_sp;
 	v->kernel_ss = c->kernel_ss;
-	v->event = (struct callback){ c->event_callback_eip, true };
+	v->event = (struct callback){c->event_callback_eip, true};
 	v->failsafe = (struct callback){
 		c->failsafe_callback_eip,
 		c->flags & VGCF_failsafe_disables_events,
@@ -224,7 +230,7 @@ static void callbacks_set(struct vcpu *v, const struct vcpu_guest_context *c)
 // A debug register that the guest could not set itself stays as it was.
 static void control_set(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-	static const u8 debug[] = { 0, 1, 2, 3, 6, 7 };
+	static const u8 debug[] = {0, 1, 2, 3, 6, 7};
 
 	v->cr0 = c->ctrlreg[0] & CR0_TS;
 	v->cr4 = c->ctrlreg[4];

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // The decompression libraries are user-space objects: they use SSE registers,
-// read a stack-protector word at %fs:0x28, keep data in the red zone below RSP,
-// and expect their constructors to have run. The hypervisor itself has none of
-// this, so it is set up around the calls. The red zone needs nothing: interrupts
-// are off, and NMI, #MC, #DF and #DB have stacks of their own.
+// read a stack-protector word at %fs:0x28, keep data in the red zone below
+// RSP, and expect their constructors to have run. The hypervisor itself has
+// none of this, so it is set up around the calls. The red zone needs nothing:
+// interrupts are off, and NMI, #MC, #DF and #DB have stacks of their own.
 #include "domain/vector.h"
 
 #include "hw/cpu.h"

@@ -60,8 +60,8 @@ static i64 alloc_unbound(struct vcpu *v, union event_arg *arg)
 	struct evtchn_alloc_unbound *a = &arg->alloc_unbound;
 	int err;
 	struct domain *d = domain_target(v->domain, a->dom, &err);
-	struct port as = { .state = PORT_UNBOUND,
-			   .remote_domid = self_or(v->domain, a->remote_dom) };
+	struct port as = {.state = PORT_UNBOUND,
+			  .remote_domid = self_or(v->domain, a->remote_dom)};
 
 	return d ? port_open_locked(d, &as, &a->port) : err;
 }
@@ -79,7 +79,7 @@ static i64 bind_interdomain(struct vcpu *v, union event_arg *arg)
 				     &a->local_port);
 }
 
-#define VIRQS_PER_VCPU                                      \
+#define VIRQS_PER_VCPU                                            \
 	(BIT(VIRQ_TIMER) | BIT(VIRQ_DEBUG) | BIT(VIRQ_XENOPROF) | \
 	 BIT(VIRQ_XENPMU))
 
@@ -94,8 +94,7 @@ static i64 bind_virq(struct vcpu *self, union event_arg *arg)
 {
 	struct evtchn_bind_virq *a = &arg->bind_virq;
 	struct domain *d = self->domain;
-	struct port as = { .state = PORT_VIRQ, .vcpu = a->vcpu,
-			   .virq = a->virq };
+	struct port as = {.state = PORT_VIRQ, .vcpu = a->vcpu, .virq = a->virq};
 	struct vcpu *v;
 	int err;
 
@@ -116,7 +115,7 @@ static i64 bind_virq(struct vcpu *self, union event_arg *arg)
 static i64 bind_ipi(struct vcpu *v, union event_arg *arg)
 {
 	struct evtchn_bind_ipi *a = &arg->bind_ipi;
-	struct port as = { .state = PORT_IPI, .vcpu = a->vcpu };
+	struct port as = {.state = PORT_IPI, .vcpu = a->vcpu};
 
 	if (!vcpu_of(v->domain, a->vcpu))
 		return -ENOENT;
@@ -128,7 +127,7 @@ static i64 bind_pirq(struct vcpu *v, union event_arg *arg)
 {
 	struct evtchn_bind_pirq *a = &arg->bind_pirq;
 	struct domain *d = v->domain;
-	struct port as = { .state = PORT_PIRQ, .pirq = a->pirq };
+	struct port as = {.state = PORT_PIRQ, .pirq = a->pirq};
 	int err;
 
 	lock_get(&d->event_lock);
@@ -267,8 +266,14 @@ static const struct {
 	bool answers; // the arguments are copied back
 	i64 (*fn)(struct vcpu *v, union event_arg *arg);
 } sub_op[] = {
-#define ANSWERS(name) { sizeof(struct evtchn_##name), true, name }
-#define SILENT(name, fn) { sizeof(struct evtchn_##name), false, fn }
+#define ANSWERS(name)                                    \
+	{                                                \
+		sizeof(struct evtchn_##name), true, name \
+	}
+#define SILENT(name, fn)                                \
+	{                                               \
+		sizeof(struct evtchn_##name), false, fn \
+	}
 	[EVTCHNOP_bind_interdomain] = ANSWERS(bind_interdomain),
 	[EVTCHNOP_bind_virq] = ANSWERS(bind_virq),
 	[EVTCHNOP_bind_pirq] = ANSWERS(bind_pirq),

@@ -99,7 +99,7 @@ int port_alloc(struct domain *d, u32 *port)
 			p = port_at(d, n);
 		}
 		if (p->state == PORT_FREE) {
-			*p = (struct port){ .state = PORT_RESERVED };
+			*p = (struct port){.state = PORT_RESERVED};
 			*port = n;
 			return 0;
 		}
@@ -134,7 +134,7 @@ void port_free(struct domain *d, u32 port)
 
 	assert(lock_mine(&d->event_lock));
 	bit_clear(d->shared->evtchn_pending, port);
-	*p = (struct port){ .state = PORT_FREE };
+	*p = (struct port){.state = PORT_FREE};
 }
 
 // The two upper levels: selector and pending byte of the vCPU. info is read

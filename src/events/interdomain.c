@@ -89,7 +89,7 @@ static void virq_release(struct domain *d, u32 virq, u32 port)
 {
 	struct vcpu *v;
 
-	for_each_vcpu(d, v)
+	for_each_vcpu (d, v)
 		if (v->virq_port[virq] == port)
 			WRITE_ONCE(v->virq_port[virq], 0);
 }

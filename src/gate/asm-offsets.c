@@ -4,9 +4,8 @@
 // output is filtered into build/gen/asm-offsets.h by tools/asm-offsets.
 #include "cpu/percpu.h"
 #include "cpu/regs.h"
+#include "hw/emit.h"
 
-#define EMIT(name, value) \
-	asm volatile("\n.ascii \"->" #name " %c0\"" : : "i"(value))
 #define OFFSET(name, type, member) EMIT(name, offsetof(type, member))
 #define SIZE(name, type) EMIT(name, sizeof(type))
 

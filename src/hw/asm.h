@@ -6,16 +6,16 @@
 
 #include "config.h"
 
-#define FUNC(name)               \
-	.globl name;             \
-	.hidden name;            \
-	.type name, @function;   \
-	.balign 16;              \
+#define FUNC(name)             \
+	.globl name;           \
+	.hidden name;          \
+	.type name, @function; \
+	.balign 16;            \
 	name:
-#define LOCAL_FUNC(name)         \
-	.type name, @function;   \
+#define LOCAL_FUNC(name)       \
+	.type name, @function; \
 	name:
-#define END(name) .size name, . - name
+#define END(name) .size name, .- name
 
 // Where a symbol of the image lies in memory.
-#define PHYS(sym) ((sym) - IMAGE_BASE + IMAGE_PHYS)
+#define PHYS(sym) ((sym)-IMAGE_BASE + IMAGE_PHYS)

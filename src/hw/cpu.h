@@ -23,17 +23,17 @@ static inline void wrmsr(u32 msr, u64 value)
 		     : "memory");
 }
 
-#define CR_ACCESS(n)                                                        \
-	static inline u64 read_cr##n(void)                                  \
-	{                                                                   \
-		u64 v;                                                      \
-                                                                            \
-		asm volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory");  \
-		return v;                                                   \
-	}                                                                   \
-	static inline void write_cr##n(u64 v)                               \
-	{                                                                   \
-		asm volatile("mov %0, %%cr" #n : : "r"(v) : "memory");      \
+#define CR_ACCESS(n)                                                       \
+	static inline u64 read_cr##n(void)                                 \
+	{                                                                  \
+		u64 v;                                                     \
+                                                                           \
+		asm volatile("mov %%cr" #n ", %0" : "=r"(v) : : "memory"); \
+		return v;                                                  \
+	}                                                                  \
+	static inline void write_cr##n(u64 v)                              \
+	{                                                                  \
+		asm volatile("mov %0, %%cr" #n : : "r"(v) : "memory");     \
 	}
 CR_ACCESS(0)
 CR_ACCESS(2)
@@ -41,17 +41,17 @@ CR_ACCESS(3)
 CR_ACCESS(4)
 #undef CR_ACCESS
 
-#define DR_ACCESS(n)                                                        \
-	static inline u64 read_dr##n(void)                                  \
-	{                                                                   \
-		u64 v;                                                      \
-                                                                            \
-		asm volatile("mov %%db" #n ", %0" : "=r"(v));               \
-		return v;                                                   \
-	}                                                                   \
-	static inline void write_dr##n(u64 v)                               \
-	{                                                                   \
-		asm volatile("mov %0, %%db" #n : : "r"(v) : "memory");      \
+#define DR_ACCESS(n)                                                   \
+	static inline u64 read_dr##n(void)                             \
+	{                                                              \
+		u64 v;                                                 \
+                                                                       \
+		asm volatile("mov %%db" #n ", %0" : "=r"(v));          \
+		return v;                                              \
+	}                                                              \
+	static inline void write_dr##n(u64 v)                          \
+	{                                                              \
+		asm volatile("mov %0, %%db" #n : : "r"(v) : "memory"); \
 	}
 DR_ACCESS(0)
 DR_ACCESS(1)

@@ -7,21 +7,21 @@
 
 #ifdef __ASSEMBLY__
 
-#define EXTABLE(at, to)              \
-	.pushsection .extable, "a" ; \
-	.balign	4 ;                  \
-	.long	(at) - . ;           \
-	.long	(to) - . ;           \
+#define EXTABLE(at, to)            \
+	.pushsection.extable, "a"; \
+	.balign 4;                 \
+	.long(at) -.;              \
+	.long(to) -.;              \
 	.popsection
 
 #else
 
 // For inline assembly: two operands in its own notation, as strings.
-#define EXTABLE_TEXT(at, to)                \
-	".pushsection .extable, \"a\"\n"    \
-	".balign 4\n"                       \
-	".long (" at ") - .\n"              \
-	".long (" to ") - .\n"              \
+#define EXTABLE_TEXT(at, to)             \
+	".pushsection .extable, \"a\"\n" \
+	".balign 4\n"                    \
+	".long (" at ") - .\n"           \
+	".long (" to ") - .\n"           \
 	".popsection\n"
 
 #endif

@@ -9,33 +9,33 @@
 #include "hw/extable.h"
 #include "lib/types.h"
 
-#define UACCESS(suffix, type)                                                 \
-	static inline bool uaccess_load##suffix(type *value, u64 va)          \
-	{                                                                     \
-		type v;                                                       \
-                                                                              \
-		asm goto("1: mov" #suffix " (%1), %0\n"                       \
-			 EXTABLE_TEXT("1b", "%l[fault]")                      \
-			 : "=r"(v)                                            \
-			 : "r"(va)                                            \
-			 : "memory"                                           \
-			 : fault);                                            \
-		*value = v;                                                   \
-		return true;                                                  \
-	fault:                                                                \
-		return false;                                                 \
-	}                                                                     \
-	static inline bool uaccess_store##suffix(u64 va, type value)          \
-	{                                                                     \
-		asm goto("1: mov" #suffix " %0, (%1)\n"                       \
-			 EXTABLE_TEXT("1b", "%l[fault]")                      \
-			 :                                                    \
-			 : "r"(value), "r"(va)                                \
-			 : "memory"                                           \
-			 : fault);                                            \
-		return true;                                                  \
-	fault:                                                                \
-		return false;                                                 \
+#define UACCESS(suffix, type)                                          \
+	static inline bool uaccess_load##suffix(type *value, u64 va)   \
+	{                                                              \
+		type v;                                                \
+                                                                       \
+		asm goto("1: mov" #suffix                              \
+			 " (%1), %0\n" EXTABLE_TEXT("1b", "%l[fault]") \
+			 : "=r"(v)                                     \
+			 : "r"(va)                                     \
+			 : "memory"                                    \
+			 : fault);                                     \
+		*value = v;                                            \
+		return true;                                           \
+	fault:                                                         \
+		return false;                                          \
+	}                                                              \
+	static inline bool uaccess_store##suffix(u64 va, type value)   \
+	{                                                              \
+		asm goto("1: mov" #suffix                              \
+			 " %0, (%1)\n" EXTABLE_TEXT("1b", "%l[fault]") \
+			 :                                             \
+			 : "r"(value), "r"(va)                         \
+			 : "memory"                                    \
+			 : fault);                                     \
+		return true;                                           \
+	fault:                                                         \
+		return false;                                          \
 	}
 UACCESS(b, u8)
 UACCESS(q, u64)

@@ -40,8 +40,8 @@ static i64 read_chunks(struct hcall *h)
 	u64 done = 0;
 
 	while (done < h->arg[1]) {
-		size_t n = console_read(text,
-					min(h->arg[1] - done, (u64)CHUNK));
+		size_t n =
+			console_read(text, min(h->arg[1] - done, (u64)CHUNK));
 
 		if (!n)
 			break;

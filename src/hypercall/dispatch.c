@@ -38,7 +38,7 @@ void hypercall_entry(struct vcpu *v, struct regs *r)
 {
 	struct hcall h = {
 		.nr = r->rax,
-		.arg = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+		.arg = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9},
 	};
 	i64 result;
 

@@ -38,11 +38,11 @@ static int write_back_entry(gva_t at, struct multicall_entry *e,
 static enum step run(struct vcpu *v, gva_t at, struct multicall_entry *e,
 		     i64 *result)
 {
-	struct hcall h = { .nr = e->op };
+	struct hcall h = {.nr = e->op};
 
 	memcpy(h.arg, e->args, sizeof(h.arg));
-	*result = h.nr == __HYPERVISOR_multicall ? -EINVAL :
-						   hypercall_call(v, &h);
+	*result = h.nr == __HYPERVISOR_multicall ? -EINVAL
+						 : hypercall_call(v, &h);
 	// The register frame is another one now: there is nothing to go on with.
 	if (h.nr == __HYPERVISOR_iret)
 		return STEP_IRET;

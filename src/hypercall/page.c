@@ -15,7 +15,7 @@
 static const u8 call_code[] = {
 	0x51, // push %rcx
 	0x41, 0x53, // push %r11
-	0xb8, 0, 0, 0, 0, // mov $number, %eax
+	0xb8, 0,    0, 0, 0, // mov $number, %eax
 	0x0f, 0x05, // syscall
 	0x41, 0x5b, // pop %r11
 	0x59, // pop %rcx
@@ -27,7 +27,7 @@ static const u8 iret_code[] = {
 	0x51, // push %rcx
 	0x41, 0x53, // push %r11
 	0x50, // push %rax
-	0xb8, 0, 0, 0, 0, // mov $number, %eax
+	0xb8, 0,    0, 0, 0, // mov $number, %eax
 	0x0f, 0x05, // syscall
 };
 #define IRET_NUMBER_AT 5

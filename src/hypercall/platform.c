@@ -13,6 +13,7 @@
 #include "sched/sched.h"
 
 #define NS_PER_S 1000000000u
+#define S5_WAIT_NS 100000000
 
 // ---------------------------------------------------------------- the clock
 
@@ -121,6 +122,20 @@ static int op_firmware_info(struct xen_platform_op *op)
 	}
 }
 
+// The sleep type in a value for a PM1 control register.
+static u8 sleep_type(u16 value)
+{
+	return value >> 10 & 7;
+}
+
+static void wait_ns(u64 ns)
+{
+	u64 end = now_ns() + ns;
+
+	while (now_ns() < end)
+		cpu_pause();
+}
+
 // Linux shuts down by SCHEDOP_shutdown when this fails.
 static int op_enter_acpi_sleep(struct xen_platform_op *op)
 {
@@ -130,8 +145,10 @@ static int op_enter_acpi_sleep(struct xen_platform_op *op)
 		return -EINVAL;
 	if (sleep->flags || sleep->sleep_state != 5)
 		return -EOPNOTSUPP;
+	counters_print(); // for bench/
 	log_info("dom0 powers the machine off\n");
-	acpi_enter_s5(sleep->val_a, sleep->val_b);
+	acpi_enter_s5(sleep_type(sleep->val_a), sleep_type(sleep->val_b));
+	wait_ns(S5_WAIT_NS);
 	log_warn("ACPI did not power the machine off\n");
 	return -EIO;
 }

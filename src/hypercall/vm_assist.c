@@ -9,11 +9,11 @@
 #include "abi/xen.h"
 #include "domain/domain.h"
 
-#define TYPES_KNOWN                                \
-	(BIT(VMASST_TYPE_4gb_segments) |           \
-	 BIT(VMASST_TYPE_4gb_segments_notify) |    \
-	 BIT(VMASST_TYPE_writable_pagetables) |    \
-	 BIT(VMASST_TYPE_pae_extended_cr3) |       \
+#define TYPES_KNOWN                             \
+	(BIT(VMASST_TYPE_4gb_segments) |        \
+	 BIT(VMASST_TYPE_4gb_segments_notify) | \
+	 BIT(VMASST_TYPE_writable_pagetables) | \
+	 BIT(VMASST_TYPE_pae_extended_cr3) |    \
 	 BIT(VMASST_TYPE_runstate_update_flag))
 
 // vm_assist(cmd, type): 0, -EINVAL unknown type, -ENOSYS unknown cmd.

@@ -19,13 +19,11 @@
 
 #define DENIED "<denied>"
 
-#define FEATURES                                  \
-	(BIT(XENFEAT_pae_pgdir_above_4gb) |       \
-	 BIT(XENFEAT_mmu_pt_update_preserve_ad) | \
-	 BIT(XENFEAT_highmem_assist) |            \
-	 BIT(XENFEAT_gnttab_map_avail_bits) |     \
-	 BIT(XENFEAT_memory_op_vnode_supported) | \
-	 BIT(XENFEAT_direct_mapped))
+#define FEATURES                                                            \
+	(BIT(XENFEAT_pae_pgdir_above_4gb) |                                 \
+	 BIT(XENFEAT_mmu_pt_update_preserve_ad) |                           \
+	 BIT(XENFEAT_highmem_assist) | BIT(XENFEAT_gnttab_map_avail_bits) | \
+	 BIT(XENFEAT_memory_op_vnode_supported) | BIT(XENFEAT_direct_mapped))
 
 // Writes text into a field of `size` bytes at the guest's address, padded with
 // zeros.
@@ -49,7 +47,7 @@ static i64 extraversion(struct vcpu *v maybe_unused, gva_t arg)
 
 static i64 compile_info(struct vcpu *v maybe_unused, gva_t arg)
 {
-	struct xen_compile_info info = { 0 };
+	struct xen_compile_info info = {0};
 
 	str_copy(info.compiler, __VERSION__, sizeof(info.compiler));
 	str_copy(info.compile_by, "ringfort", sizeof(info.compile_by));
@@ -58,7 +56,8 @@ static i64 compile_info(struct vcpu *v maybe_unused, gva_t arg)
 
 static i64 capabilities(struct vcpu *v maybe_unused, gva_t arg)
 {
-	return put_text(arg, "xen-3.0-x86_64 ", sizeof(xen_capabilities_info_t));
+	return put_text(arg, "xen-3.0-x86_64 ",
+			sizeof(xen_capabilities_info_t));
 }
 
 static i64 changeset(struct vcpu *v maybe_unused, gva_t arg)
@@ -68,7 +67,7 @@ static i64 changeset(struct vcpu *v maybe_unused, gva_t arg)
 
 static i64 platform_parameters(struct vcpu *v maybe_unused, gva_t arg)
 {
-	struct xen_platform_parameters p = { .virt_start = HV_START };
+	struct xen_platform_parameters p = {.virt_start = HV_START};
 
 	return guest_write(arg, &p, sizeof(p));
 }

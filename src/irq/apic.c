@@ -152,7 +152,7 @@ u64 apic_timer_count(void)
 
 static void timer_enable(void)
 {
-	apic_timer_stop();
+	apic_write(APIC_TIMER_INITIAL, 0);
 	apic_write(APIC_LVT_TIMER, VEC_TIMER | (deadline ? LVT_DEADLINE : 0));
 	// A deadline written before the mode is set would be lost.
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -174,14 +174,6 @@ void apic_timer_set(u64 when_ns)
 		wrmsr(MSR_TSC_DEADLINE, rdtsc() + ticks);
 	else
 		apic_write(APIC_TIMER_INITIAL, (u32)min(ticks, 0xffffffffull));
-}
-
-void apic_timer_stop(void)
-{
-	if (deadline)
-		wrmsr(MSR_TSC_DEADLINE, 0);
-	else
-		apic_write(APIC_TIMER_INITIAL, 0);
 }
 
 static void timer_interrupt(void *arg)

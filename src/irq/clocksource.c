@@ -16,11 +16,11 @@
 
 #define TRIES 8
 // Ends of the watch, as fractions of a second, and the bound on the error at
-// which it may stop: 50 millionths.
+// which it may stop: 100 millionths.
 #define WATCH_MIN(hz) ((hz) / 50)
 #define WATCH_MAX(hz) ((hz) / 20)
-#define ERROR_FRACTION 20000
-#define ATTEMPTS 5
+#define ERROR_FRACTION 10000
+#define ATTEMPTS 20
 
 #define HZ_MIN 10000000ull
 #define HZ_MAX 100000000000ull

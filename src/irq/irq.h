@@ -33,7 +33,6 @@ void apic_send_startup(u32 apic_id, u8 page);
 // One-shot timer: fires VEC_TIMER at now_ns() == when (soon if past). It may
 // fire early when that is far away.
 void apic_timer_set(u64 when_ns);
-void apic_timer_stop(void);
 
 // Finds the rate of TSC and APIC timer from HPET, PIT, ACPI PM timer, CPUID or
 // the RTC, whichever is there, and fills tsc_scale. Needs apic_init_this().
@@ -66,9 +65,10 @@ void pirq_unbind(struct domain *d, u32 pirq); // harmless when not bound
 void pirq_eoi(struct domain *d, u32 pirq);
 void pirqs_domain_destroy(struct domain *d);
 
-// Powers off through ACPI S5 with the sleep type values of the guest. Returns
-// only if the machine does not go off.
-void acpi_enter_s5(u16 pm1a_value, u16 pm1b_value);
+// Powers off through ACPI S5, with the sleep types (0 to 7) of the firmware's
+// _S5 object for the two PM1 control registers. It takes effect within a moment
+// if at all: the caller waits.
+void acpi_enter_s5(u8 type_a, u8 type_b);
 
 // PCI configuration space of segment 0. bdf is bus << 8 | device << 3 |
 // function; bytes 1, 2 or 4; reg below 256, aligned to bytes. Absent devices

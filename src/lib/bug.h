@@ -14,13 +14,13 @@
 no_return void bug_at(const char *file, int line, const char *what);
 
 #define bug(what) bug_at(__FILE__, __LINE__, (what))
-#define bug_on(cond)                 \
-	do {                         \
-		if (unlikely(cond))  \
-			bug(#cond);  \
+#define bug_on(cond)                \
+	do {                        \
+		if (unlikely(cond)) \
+			bug(#cond); \
 	} while (0)
-#define assert(cond)                             \
-	do {                                     \
+#define assert(cond)                               \
+	do {                                       \
 		if (RF_DEBUG && unlikely(!(cond))) \
-			bug("assert: " #cond);   \
+			bug("assert: " #cond);     \
 	} while (0)

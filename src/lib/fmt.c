@@ -62,7 +62,7 @@ static void out_number(struct out *o, const struct spec *s, u64 v, u32 base,
 		if (negative)
 			out_char(o, '-');
 		out_fill(o, '0', s->width > n ? s->width - n : 0);
-		out_text(o, &(struct spec){ 0 }, text + at, sizeof(text) - at);
+		out_text(o, &(struct spec){0}, text + at, sizeof(text) - at);
 		return;
 	}
 	if (negative)
@@ -111,7 +111,7 @@ static const char *parse_spec(const char *f, struct spec *s)
 {
 	size_t width;
 
-	*s = (struct spec){ .precision = SIZE_MAX };
+	*s = (struct spec){.precision = SIZE_MAX};
 	for (; *f == '-' || *f == '0'; f++) {
 		s->left |= *f == '-';
 		s->zero |= *f == '0';
@@ -139,7 +139,7 @@ static void out_string(struct out *o, const struct spec *s, const char *text)
 
 static void out_pointer(struct out *o, const void *p)
 {
-	struct spec s = { .zero = true, .width = 16 };
+	struct spec s = {.zero = true, .width = 16};
 
 	out_number(o, &s, (uintptr_t)p, 16, false);
 }
@@ -180,7 +180,7 @@ static void out_conversion(struct out *o, struct spec *s, char letter,
 
 int fmt_vprint(char *buf, size_t size, const char *format, va_list ap)
 {
-	struct out o = { buf, size, 0 };
+	struct out o = {buf, size, 0};
 	struct spec s;
 	va_list args;
 

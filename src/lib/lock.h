@@ -12,7 +12,10 @@ struct lock {
 	u32 held; // 0 free, else 1 + cpu id of the holder
 };
 
-#define LOCK_INIT { 0 }
+#define LOCK_INIT \
+	{         \
+		0 \
+	}
 
 // Called in every round of a failed acquisition (cpu/smp.c; a pause and an
 // answer to pending requests of other processors).

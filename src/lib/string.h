@@ -19,6 +19,9 @@ char *strchr(const char *s, int c);
 // Copies at most size-1 bytes and always terminates. Returns strlen(src).
 size_t str_copy(char *dst, const char *src, size_t size);
 
+// Replaces what is not printable ASCII by '?': for text of unknown origin.
+void str_make_printable(char *text);
+
 // Number at the start of text: decimal, or hexadecimal behind 0x; *end moves
 // behind it, and is text itself when there is none. Saturates at UINT64_MAX.
 u64 str_number(const char *text, const char **end);

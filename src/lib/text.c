@@ -16,6 +16,13 @@ size_t str_copy(char *dst, const char *src, size_t size)
 	return len;
 }
 
+void str_make_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 static u32 digit_value(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -24,7 +24,7 @@ typedef struct {
 typedef u64 maddr_t; // machine (physical) address, bytes
 typedef u64 gva_t; // virtual address in a guest; never dereferenced directly
 
-#define MFN(x) ((mfn_t){ (x) })
+#define MFN(x) ((mfn_t){(x)})
 #define MFN_NONE MFN(~0ull)
 
 static inline bool mfn_eq(mfn_t a, mfn_t b)
@@ -57,25 +57,25 @@ static inline maddr_t mfn_maddr(mfn_t m)
 
 #define BIT(n) (1ull << (n))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a) (((x) + (a) - 1) & ~((u64)(a) - 1))
-#define ALIGN_DOWN(x, a) ((x) & ~((u64)(a) - 1))
+#define ALIGN_UP(x, a) (((x) + (a)-1) & ~((u64)(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((u64)(a)-1))
 #define PAGES_OF(bytes) (((u64)(bytes) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 
-#define min(a, b)                      \
-	({                             \
-		__auto_type a_ = (a);  \
-		__auto_type b_ = (b);  \
-		a_ < b_ ? a_ : b_;     \
+#define min(a, b)                     \
+	({                            \
+		__auto_type a_ = (a); \
+		__auto_type b_ = (b); \
+		a_ < b_ ? a_ : b_;    \
 	})
-#define max(a, b)                      \
-	({                             \
-		__auto_type a_ = (a);  \
-		__auto_type b_ = (b);  \
-		a_ > b_ ? a_ : b_;     \
+#define max(a, b)                     \
+	({                            \
+		__auto_type a_ = (a); \
+		__auto_type b_ = (b); \
+		a_ > b_ ? a_ : b_;    \
 	})
 
 #define container_of(p, type, member) \
-	((type *)(void *)((char *)(p) - offsetof(type, member)))
+	((type *)(void *)((char *)(p)-offsetof(type, member)))
 
 #define must_check __attribute__((warn_unused_result))
 #define no_return _Noreturn

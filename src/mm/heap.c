@@ -17,7 +17,7 @@
 enum zone { ZONE_LOW, ZONE_HIGH, ZONES };
 
 #define ORDERS (HEAP_MAX_ORDER + 1)
-#define NONE (~0u)
+#define NONE (~0u) // all ones: see heap_init
 #define NOT_HEAD (~0u) // struct frame.type of a free frame inside a block
 
 struct links {
@@ -25,9 +25,7 @@ struct links {
 };
 
 static struct lock heap_lock = LOCK_INIT;
-static u32 heads[ZONES][ORDERS] = {
-	[0 ... ZONES - 1] = { [0 ... ORDERS - 1] = NONE },
-};
+static u32 heads[ZONES][ORDERS];
 static u64 free_frames, total_frames;
 
 static enum zone zone_of(u32 n)
@@ -82,6 +80,12 @@ static void give_block(u32 n, u32 order)
 		order++;
 	}
 	push(n, order);
+}
+
+void heap_init(void)
+{
+	memset(heads, 0xff, sizeof(heads));
+	free_frames = total_frames = 0;
 }
 
 void heap_add(maddr_t start, maddr_t end)

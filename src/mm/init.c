@@ -62,6 +62,8 @@ void mm_init(const struct boot_info *bi)
 	hvmap_init(); // from here on all RAM is in the direct map
 	frames_init();
 	m2p_init();
+	heap_init();
+	kalloc_init();
 	early_finish(); // from here on the heap works
 	report(bi);
 	debug_key_register('a', "audit all frames", audit_key);

@@ -26,6 +26,12 @@ _Static_assert(sizeof(struct slab) <= HEADER, "fits the header");
 static struct list partial[CLASSES];
 static struct lock kalloc_lock = LOCK_INIT;
 
+void kalloc_init(void)
+{
+	for (u32 i = 0; i < CLASSES; i++)
+		list_init(&partial[i]);
+}
+
 void *page_alloc(void)
 {
 	mfn_t mfn = heap_alloc(0, HEAP_ZERO);
@@ -89,8 +95,6 @@ static struct slab *slab_new(u32 class)
 
 static struct slab *slab_with_room(u32 class)
 {
-	if (!partial[class].next)
-		list_init(&partial[class]);
 	if (list_empty(&partial[class]))
 		return slab_new(class);
 	return list_entry(partial[class].next, struct slab, link);

@@ -28,6 +28,9 @@ maddr_t early_alloc(u64 bytes, u64 align, maddr_t limit);
 void *early_page(void);
 // True until early_finish.
 bool early_active(void);
+// Empty heaps.
+void heap_init(void);
+void kalloc_init(void);
 // Gives all that is left to the heap; the rest of RAM stays the hypervisor's.
 void early_finish(void);
 

@@ -83,17 +83,32 @@ void tlb_flush_local(void)
 		tlb_load_root(maddr_mfn(c->cr3));
 }
 
+struct moment {
+	u32 now; // the whole clock
+	u16 stamp;
+};
+
+// A last flush in an earlier round of the clock proves nothing. One in this
+// round is younger than all stamps of earlier ones, which are those that seem
+// to lie in the future.
 static bool is_stale(struct cpu *c, const void *arg)
 {
-	u16 stamp = *(const u16 *)arg;
+	const struct moment *m = arg;
+	u32 last = READ_ONCE(c->flush_stamp);
 
-	return (u16)READ_ONCE(c->flush_stamp) <= stamp;
+	if ((last ^ m->now) >> 16)
+		return true;
+	return m->stamp <= (u16)m->now && (u16)last <= m->stamp;
 }
 
 void tlb_flush_stale(u16 stamp)
 {
-	if (likely(stamp <= tlb_stamp()))
-		flush_where(is_stale, &stamp);
+	struct moment m = {
+		.now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST),
+		.stamp = stamp,
+	};
+
+	flush_where(is_stale, &m);
 }
 
 static bool runs_domain(struct cpu *c, const void *arg)

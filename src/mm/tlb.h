@@ -4,9 +4,8 @@
 // is stamped with the time; before it becomes something else, every processor
 // whose last flush is not younger than the stamp is flushed.
 //
-// Stamps have 16 bits. Whenever the clock's low half wraps, all processors are
-// flushed, so a stamp that looks younger than the clock is from an earlier
-// round and needs nothing.
+// Stamps have 16 bits, a round of the clock's low half. At each wrap all
+// processors are flushed, so that their own 32-bit stamps stay comparable.
 #pragma once
 
 #include "lib/types.h"

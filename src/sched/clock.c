@@ -7,9 +7,10 @@
 //
 // Everything here is written while guests read it. Readers retry when they see
 // an odd version, or a version that changed.
-#include "sched/sched.h"
+#include "sched/priv.h"
 
 #include "cpu/cpu.h"
+#include "irq/irq.h"
 #include "lib/string.h"
 
 #define NS_PER_S 1000000000ull
@@ -84,8 +85,9 @@ void clock_update(struct vcpu *v)
 // state_entry_time is set first and cleared last.
 static void runstate_write_flagged(struct vcpu *v, struct vcpu_runstate_info r)
 {
-	gva_t entry_time = v->runstate_area +
-			   offsetof(struct vcpu_runstate_info, state_entry_time);
+	gva_t entry_time =
+		v->runstate_area +
+		offsetof(struct vcpu_runstate_info, state_entry_time);
 	u64 final = r.state_entry_time;
 
 	r.state_entry_time |= XEN_RUNSTATE_UPDATE;
@@ -134,6 +136,15 @@ void clock_update_wall(struct domain *d)
 	lock_put(&wall_lock);
 }
 
+// The date that guests see until dom0 sets it. Without a battery-backed clock
+// it is 1970.
+void clock_init(void)
+{
+	u64 secs = wall_clock_read();
+
+	clock_set_wall(secs, 0, now_ns());
+}
+
 void clock_set_wall(u64 secs, u32 nsecs, u64 system_ns)
 {
 	struct list *l;
@@ -141,7 +152,7 @@ void clock_set_wall(u64 secs, u32 nsecs, u64 system_ns)
 	lock_get(&domain_list_lock);
 	lock_get(&wall_lock);
 	wall_base_ns = secs * NS_PER_S + nsecs - system_ns;
-	list_for_each(l, &domain_list)
+	list_for_each (l, &domain_list)
 		wall_write(list_entry(l, struct domain, link));
 	lock_put(&wall_lock);
 	lock_put(&domain_list_lock);

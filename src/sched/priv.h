@@ -28,6 +28,9 @@ struct sched_policy {
 
 extern const struct sched_policy sched_rr;
 
+// Sets the wall clock from the machine's.
+void clock_init(void);
+
 // May v use a processor when it wants to?
 static inline bool vcpu_may_run(const struct vcpu *v)
 {

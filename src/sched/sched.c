@@ -26,7 +26,7 @@
 
 struct lock sched_lock = LOCK_INIT;
 
-static const struct sched_policy *const policies[] = { &sched_rr };
+static const struct sched_policy *const policies[] = {&sched_rr};
 static const struct sched_policy *policy;
 
 // Fires when the running vCPU of a processor has to give way.
@@ -55,6 +55,7 @@ void sched_init(void)
 	for (u32 i = 0; i < ARRAY_SIZE(policies); i++)
 		if (!strcmp(boot_options.sched, policies[i]->name))
 			policy = policies[i];
+	clock_init();
 	debug_key_register('r', "scheduler state", sched_dump);
 }
 
@@ -261,7 +262,7 @@ void sched_wake_pollers(struct domain *d, u32 port)
 {
 	struct vcpu *v;
 
-	for_each_vcpu(d, v) {
+	for_each_vcpu (d, v) {
 		if (!READ_ONCE(v->polling))
 			continue;
 		lock_get(&sched_lock);
@@ -300,7 +301,7 @@ void domain_pause(struct domain *d)
 
 	lock_get(&sched_lock);
 	d->pause_count++;
-	for_each_vcpu(d, v)
+	for_each_vcpu (d, v)
 		stop(v);
 	lock_put(&sched_lock);
 }
@@ -312,7 +313,7 @@ void domain_unpause(struct domain *d)
 	lock_get(&sched_lock);
 	bug_on(!d->pause_count);
 	d->pause_count--;
-	for_each_vcpu(d, v)
+	for_each_vcpu (d, v)
 		start(v);
 	lock_put(&sched_lock);
 }
@@ -347,7 +348,7 @@ bool sched_shutdown_domain(struct domain *d, u32 code)
 		d->is_shutting_down = true;
 		if (d->shutdown_code == SHUTDOWN_CODE_NONE)
 			d->shutdown_code = code;
-		for_each_vcpu(d, v)
+		for_each_vcpu (d, v)
 			stop(v);
 	}
 	lock_put(&sched_lock);
@@ -358,7 +359,7 @@ bool domain_is_still(const struct domain *d)
 {
 	struct vcpu *v;
 
-	for_each_vcpu(d, v)
+	for_each_vcpu (d, v)
 		if (READ_ONCE(cpu_of(v->cpu)->curr) == v)
 			return false;
 	return true;
@@ -520,7 +521,7 @@ void sched_dump(void)
 	for (u32 i = 0; i < cpu_count(); i++)
 		log_info("  processor %u: %s\n", i,
 			 cpu_of(i)->curr ? "busy" : "idle");
-	list_for_each(l, &domain_list)
-		for_each_vcpu(list_entry(l, struct domain, link), v)
+	list_for_each (l, &domain_list)
+		for_each_vcpu (list_entry(l, struct domain, link), v)
 			dump_vcpu(v);
 }

@@ -61,6 +61,8 @@ void sched_dump(void);
 // A new vCPU's timers; stop all of them.
 void vcpu_timers_init(struct vcpu *v);
 void vcpu_timers_stop(struct vcpu *v);
+// One VIRQ_TIMER at when_ns, at once if that is past; replaces an earlier one.
+void vcpu_singleshot_set(struct vcpu *v, u64 when_ns);
 // The periodic timer runs only while its vCPU does.
 void vcpu_periodic_start(struct vcpu *v);
 void vcpu_periodic_stop(struct vcpu *v);

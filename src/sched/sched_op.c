@@ -114,7 +114,8 @@ static i64 watchdog_start(struct domain *d, u32 timeout_s)
 		u32 bit = 1u << i;
 
 		if (__atomic_fetch_or(&d->watchdog_used, bit,
-				      __ATOMIC_SEQ_CST) & bit)
+				      __ATOMIC_SEQ_CST) &
+		    bit)
 			continue;
 		timer_set(&d->watchdog[i], now_ns() + timeout_s * NS_PER_S);
 		return i + 1;

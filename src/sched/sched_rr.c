@@ -46,7 +46,8 @@ static void rr_remove(struct vcpu *v)
 
 static struct vcpu *first(const struct list *l)
 {
-	return list_empty(l) ? NULL : list_entry(l->next, struct vcpu, run_link);
+	return list_empty(l) ? NULL
+			     : list_entry(l->next, struct vcpu, run_link);
 }
 
 static struct vcpu *rr_pick(u32 cpu, u64 now)

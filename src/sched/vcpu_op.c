@@ -55,7 +55,7 @@ static bool all_down(const struct domain *d)
 {
 	const struct vcpu *v;
 
-	for_each_vcpu(d, v)
+	for_each_vcpu (d, v)
 		if (READ_ONCE(v->state) != VCPU_DOWN)
 			return false;
 	return true;
@@ -149,7 +149,7 @@ static i64 set_singleshot(const struct vcpu_call *c)
 		return -EFAULT;
 	if ((a.flags & VCPU_SSHOTTMR_future) && a.timeout_abs_ns < now_ns())
 		return -ETIME;
-	timer_set(&c->v->singleshot, a.timeout_abs_ns);
+	vcpu_singleshot_set(c->v, a.timeout_abs_ns);
 	return 0;
 }
 
@@ -199,7 +199,7 @@ i64 hc_vcpu_op(struct vcpu *self, struct hcall *h)
 {
 	u64 cmd = (u32)h->arg[0], id = (u32)h->arg[1];
 	const struct domain *d = self->domain;
-	struct vcpu_call c = { .self = self, .arg = h->arg[2], .h = h };
+	struct vcpu_call c = {.self = self, .arg = h->arg[2], .h = h};
 
 	if (id >= d->max_vcpus || !d->vcpu[id])
 		return -ENOENT;

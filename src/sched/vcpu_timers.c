@@ -51,6 +51,17 @@ void vcpu_timers_init(struct vcpu *v)
 	v->period_ns = PERIOD_DEFAULT_NS;
 }
 
+// A time that is past needs no interrupt to be noticed.
+void vcpu_singleshot_set(struct vcpu *v, u64 when_ns)
+{
+	if (when_ns > now_ns()) {
+		timer_set(&v->singleshot, when_ns);
+		return;
+	}
+	timer_cancel(&v->singleshot);
+	virq_raise(v, VIRQ_TIMER);
+}
+
 void vcpu_timers_stop(struct vcpu *v)
 {
 	timer_cancel(&v->singleshot);
@@ -93,7 +104,7 @@ i64 hc_set_timer_op(struct vcpu *v, struct hcall *h)
 	}
 	if (timeout > now && timeout - now >= TIMEOUT_FAR_NS)
 		timeout = now + TIMEOUT_FAR_RETRY_NS;
-	timer_set(&v->singleshot, timeout);
+	vcpu_singleshot_set(v, timeout);
 	return 0;
 }
 

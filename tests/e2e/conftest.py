@@ -6,6 +6,7 @@ the same stories run on stock Xen: HV=build/oracle/xen.elf. Those marked
 "ours" tell of what only Ringfort promises, and are skipped there.
 """
 
+import contextlib
 import os
 import re
 import subprocess
@@ -62,12 +63,13 @@ def boot(request):
 
     yield start
     for m in started:
-        if m.triple_fault():
+        if not m.reboots and m.triple_fault():
             request.node.failed = True
             pytest.fail("triple fault; console: " + m.log)
         m.__exit__()
         if not request.node.failed:
-            os.unlink(m.log)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(m.log)
 
 
 @pytest.fixture(scope="session")

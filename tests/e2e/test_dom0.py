@@ -23,7 +23,7 @@ def dom0(request, program):
     files = {"/bin/load": program("load"), "/bin/clock": program("clock")}
     with machine.Machine("e2e/dom0-" + request.param, kernel=request.param,
                          append="dom0_mem=%dM" % MEMORY_MIB,
-                         files=files) as m:
+                         dom0="rf.tools=0", files=files) as m:
         m.dom0_up()
         m.shell()
         m.kernel = request.param
@@ -72,6 +72,7 @@ def test_interrupt_key(dom0):
     dom0.send("here\n")
     dom0.expect("here[\r\n]+here[\r\n]")
     dom0.send("\x03")
+    dom0.expect("dom0 [^ ]* # ")
     assert dom0.run("true")[0] == 0
 
 

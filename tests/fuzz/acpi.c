@@ -19,9 +19,9 @@ void log_at(enum log_level level, const char *format, ...)
 
 static const void *map(maddr_t addr, size_t bytes)
 {
-	return addr < memory_bytes && bytes <= memory_bytes - addr ?
-		       memory + addr :
-		       NULL;
+	return addr < memory_bytes && bytes <= memory_bytes - addr
+		       ? memory + addr
+		       : NULL;
 }
 
 static void one_table(struct machine *m, u8 which, const u8 *data, size_t size)

@@ -4,7 +4,10 @@
 # built into build/tests/guest. `make guest-tests` builds and runs them all on
 # build/ringfort; HV=image, GUEST_ARGS="names and options" choose otherwise.
 
+## make guest-tests   boot the PV test kernels (HV=image GUEST_ARGS=...)
+
 GUEST_DIR	:= tests/guest
+GUEST_HV	:= $(or $(B),build)/ringfort
 GUEST_OUT	:= $(or $(B),build)/tests/guest
 GUEST_TESTS	:= $(patsubst $(GUEST_DIR)/%/main.c,%,\
 			$(sort $(wildcard $(GUEST_DIR)/*/main.c)))
@@ -27,8 +30,9 @@ guest_virt_base	= $(or $(shell sed -n 's/^virt_base //p' \
 .PHONY: guest-build guest-tests
 guest-build: $(GUEST_ELFS)
 
-guest-tests: guest-build
-	$(GUEST_DIR)/run $(if $(HV),HV=$(HV)) $(GUEST_ARGS)
+guest-tests: guest-build $(or $(HV),$(GUEST_HV))
+	$(GUEST_DIR)/run HV=$(or $(HV),$(GUEST_HV)) \
+		--build $(or $(B),build) $(GUEST_ARGS)
 
 $(GUEST_OUT)/%.c.o: $(GUEST_DIR)/%.c
 	@mkdir -p $(@D)

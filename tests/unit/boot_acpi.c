@@ -75,15 +75,17 @@ static void table(u32 at, const char *signature, u32 length)
 static void make_madt(void)
 {
 	static const u8 entries[] = {
-		0, 8,  0, 0, 1, 0, 0, 0, // processor 0, APIC id 0
-		0, 8,  1, 2, 1, 0, 0, 0, // processor 1, APIC id 2
-		0, 8,  2, 4, 0, 0, 0, 0, // not enabled
-		1, 12, 7, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0, // I/O APIC
-		2, 10, 0, 0, 2, 0, 0, 0, 0, 0, // ISA 0 is GSI 2
-		2, 10, 0, 9, 9, 0, 0, 0, 13, 0, // ISA 9: level, high
-		77, 3, 0, // something new
-		9, 16, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, // again 2
-		9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, // id 256
+		0,  8,  0, 0, 1, 0, 0,    0, // processor 0, APIC id 0
+		0,  8,  1, 2, 1, 0, 0,    0, // processor 1, APIC id 2
+		0,  8,  2, 4, 0, 0, 0,    0, // not enabled
+		1,  12, 7, 0, 0, 0, 0xc0, 0xfe, 0,  0, 0, 0, // I/O APIC
+		2,  10, 0, 0, 2, 0, 0,    0,    0,  0, // ISA 0 is GSI 2
+		2,  10, 0, 9, 9, 0, 0,    0,    13, 0, // ISA 9: level, high
+		77, 3,  0, // something new
+		9,  16, 0, 0, 2, 0, 0,    0,    1,  0, 0, 0,
+		1,  0,  0, 0, // again 2
+		9,  16, 0, 0, 0, 1, 0,    0,    1,  0, 0, 0,
+		5,  0,  0, 0, // id 256
 	};
 
 	table(MADT_AT, "APIC", 44 + sizeof(entries));
@@ -128,7 +130,7 @@ static void make_others(void)
 
 static void make_roots(void)
 {
-	static const u32 tables[] = { FADT_AT, MADT_AT, HPET_AT, MCFG_AT };
+	static const u32 tables[] = {FADT_AT, MADT_AT, HPET_AT, MCFG_AT};
 
 	table(RSDT_AT, "RSDT", 36 + 4 * ARRAY_SIZE(tables));
 	table(XSDT_AT, "XSDT", 36 + 8 * ARRAY_SIZE(tables));
@@ -154,8 +156,8 @@ static void make_rsdp(u32 at, u8 revision)
 	memory[at + 32] = (u8)-sum(at, 36);
 }
 
-static const u8 s5_aml[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04,
-			     0x0a, 0x05, 0x01, 0x00, 0x00 };
+static const u8 s5_aml[] = {0x08, '_',  'S',  '5',  '_',  0x12, 0x06,
+			    0x04, 0x0a, 0x05, 0x01, 0x00, 0x00};
 
 static int make_all(void **state)
 {
@@ -254,7 +256,7 @@ static void test_corrupt_table(void **state)
 
 static void test_absurd_lengths(void **state)
 {
-	static const u32 lengths[] = { 0, 35, 0x7fffffff, 0xffffffff };
+	static const u32 lengths[] = {0, 35, 0x7fffffff, 0xffffffff};
 
 	for (u32 i = 0; i < ARRAY_SIZE(lengths); i++) {
 		make_all(NULL);
@@ -309,19 +311,22 @@ static void test_s5_forms(void **state)
 		u8 a, b;
 	} cases[] = {
 		// Name(\_S5, Package(2) { Zero, One })
-		{ { 0x08, '\\', '_', 'S', '5', '_', 0x12, 4, 2, 0, 1 },
-		  true, 0, 1 },
+		{{0x08, '\\', '_', 'S', '5', '_', 0x12, 4, 2, 0, 1},
+		 true,
+		 0,
+		 1},
 		// two bytes of package length, word constants
-		{ { 0x08, '_', 'S', '5', '_', 0x12, 0x40, 1, 4, 0x0b, 7, 0,
-		    0x0b, 6, 0 },
-		  true, 7, 6 },
+		{{0x08, '_', 'S', '5', '_', 0x12, 0x40, 1, 4, 0x0b, 7, 0, 0x0b,
+		  6, 0},
+		 true,
+		 7,
+		 6},
 		// not a name but a use
-		{ { 0x70, '_', 'S', '5', '_', 0x12, 4, 2, 0, 1 }, false, 0, 0 },
+		{{0x70, '_', 'S', '5', '_', 0x12, 4, 2, 0, 1}, false, 0, 0},
 		// computed at run time
-		{ { 0x08, '_', 'S', '5', '_', 0x12, 4, 2, 'A', 'B' },
-		  false, 0, 0 },
+		{{0x08, '_', 'S', '5', '_', 0x12, 4, 2, 'A', 'B'}, false, 0, 0},
 		// one element only
-		{ { 0x08, '_', 'S', '5', '_', 0x12, 3, 1, 5 }, false, 0, 0 },
+		{{0x08, '_', 'S', '5', '_', 0x12, 3, 1, 5}, false, 0, 0},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(cases); i++) {

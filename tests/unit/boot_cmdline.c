@@ -75,9 +75,14 @@ static void test_dom0_mem(void **state)
 static void test_bad_dom0_mem(void **state)
 {
 	static const char *const bad[] = {
-		"dom0_mem=",	     "dom0_mem=M",	"dom0_mem=12Q",
-		"dom0_mem=min:",     "dom0_mem=1M,",	"dom0_mem=max:-3M",
-		"dom0_mem=99999999999999999999T", "dom0_mem",
+		"dom0_mem=",
+		"dom0_mem=M",
+		"dom0_mem=12Q",
+		"dom0_mem=min:",
+		"dom0_mem=1M,",
+		"dom0_mem=max:-3M",
+		"dom0_mem=99999999999999999999T",
+		"dom0_mem",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

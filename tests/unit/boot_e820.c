@@ -81,8 +81,8 @@ static void test_too_many(void **state)
 
 static u32 model_type(const struct boot_info *raw, u64 addr)
 {
-	static const u8 order[] = { E820_RAM, E820_ACPI, E820_NVS,
-				    E820_RESERVED, E820_UNUSABLE };
+	static const u8 order[] = {E820_RAM, E820_ACPI, E820_NVS, E820_RESERVED,
+				   E820_UNUSABLE};
 	u32 best = 0, best_rank = 0;
 
 	for (u32 i = 0; i < raw->e820_count; i++) {
@@ -109,8 +109,8 @@ static void test_random_maps(void **state)
 	for (u32 round = 0; round < 300; round++) {
 		start();
 		for (u32 i = 0; i < 12; i++)
-			e820_add(&bi, (u64)(rand() % 64),
-				 (u64)(rand() % 20), 1 + rand() % 5);
+			e820_add(&bi, (u64)(rand() % 64), (u64)(rand() % 20),
+				 1 + rand() % 5);
 		raw = bi;
 		e820_normalise(&bi);
 		for (u64 addr = 0; addr < 100; addr++)
@@ -154,11 +154,10 @@ static void test_free_ram(void **state)
 	e820_normalise(&bi);
 	bi.image_start = 0x200000;
 	bi.image_end = 0x2c0000;
-	bi.module[0] = (struct boot_module){ .start = 0x2c0000, .size = 5 };
-	bi.module[1] = (struct boot_module){ .start = 0x400010,
-					     .size = 0x1000 };
-	bi.module[2] = (struct boot_module){ .start = 0x1000000,
-					     .size = 0x100000 };
+	bi.module[0] = (struct boot_module){.start = 0x2c0000, .size = 5};
+	bi.module[1] = (struct boot_module){.start = 0x400010, .size = 0x1000};
+	bi.module[2] =
+		(struct boot_module){.start = 0x1000000, .size = 0x100000};
 	bi.module_count = 3;
 	free_count = 0;
 	bootinfo_free_ram(&bi, note, &bi);

@@ -48,7 +48,7 @@ static void put_numbered(u32 bytes)
 // Positions wrap at 2^32; the ring must not care.
 static void test_late_reader(void **state)
 {
-	static const u32 starts[] = { 0, 12345, UINT32_MAX - RING_SIZE / 2 };
+	static const u32 starts[] = {0, 12345, UINT32_MAX - RING_SIZE / 2};
 
 	for (u32 i = 0; i < ARRAY_SIZE(starts); i++) {
 		u32 pos = starts[i];
@@ -60,8 +60,7 @@ static void test_late_reader(void **state)
 				 RING_SIZE);
 		assert_int_equal(pos, ring.end);
 		for (u32 at = 0; at < RING_SIZE; at++)
-			assert_int_equal((u8)buf[at],
-					 (ring.start + at) % 251);
+			assert_int_equal((u8)buf[at], (ring.start + at) % 251);
 	}
 }
 

@@ -60,7 +60,8 @@ static void check_layout(const struct layout *l, const struct layout_ask *ask)
 	assert_true(l->info_va >= ask->kernel_end);
 	assert_int_equal(l->tables_va, l->info_va + PAGE_SIZE);
 	assert_int_equal(l->tables_pfn, (l->tables_va - l->base) / PAGE_SIZE);
-	assert_int_equal(l->stack_va, l->tables_va + l->tables_pages * PAGE_SIZE);
+	assert_int_equal(l->stack_va,
+			 l->tables_va + l->tables_pages * PAGE_SIZE);
 	for (u32 shift = 21; shift <= 39; shift += 9)
 		spans += ((l->end - 1) >> shift) - (l->base >> shift) + 1;
 	assert_int_equal(l->tables_pages, 1 + spans);
@@ -190,7 +191,7 @@ static void test_bad_list_address(void **state)
 static void test_memory(void **state)
 {
 	const u64 pages = MIB(2000) / PAGE_SIZE;
-	struct memory_ask ask = { .free_pages = pages, .total_pages = pages };
+	struct memory_ask ask = {.free_pages = pages, .total_pages = pages};
 
 	// By default a sixteenth stays, at most 128 MiB.
 	assert_int_equal(memory_pages(&ask), MIB(1875) / PAGE_SIZE);
@@ -206,7 +207,7 @@ static void test_memory(void **state)
 	ask.most = MIB(300);
 	assert_int_equal(memory_pages(&ask), MIB(300) / PAGE_SIZE);
 
-	ask = (struct memory_ask){ .free_pages = pages, .total_pages = pages };
+	ask = (struct memory_ask){.free_pages = pages, .total_pages = pages};
 	ask.less = MIB(100);
 	assert_int_equal(memory_pages(&ask), MIB(1900) / PAGE_SIZE);
 	ask.less = MIB(3000);
@@ -221,7 +222,7 @@ static void test_memory(void **state)
 
 static void test_frames(void **state)
 {
-	struct frame_map m = { 0 };
+	struct frame_map m = {0};
 	u64 run;
 
 	for (u64 i = 0; i < 1000; i++)
@@ -239,7 +240,7 @@ static void test_frames(void **state)
 
 static void test_frames_join(void **state)
 {
-	struct frame_map m = { 0 };
+	struct frame_map m = {0};
 	u64 run;
 
 	assert_true(frame_map_add(&m, MFN(512), 512));
@@ -258,10 +259,10 @@ static void test_frames_join(void **state)
 static void test_info(void **state)
 {
 	struct layout_ask lask = linux_ask(131072, 10);
-	struct info_ask ask = { .nr_pages = 131072,
-				.shared_info = 0x1234000,
-				.initrd_bytes = 40000,
-				.cmdline = "console=hvc0 quiet" };
+	struct info_ask ask = {.nr_pages = 131072,
+			       .shared_info = 0x1234000,
+			       .initrd_bytes = 40000,
+			       .cmdline = "console=hvc0 quiet"};
 	struct start_info *si = calloc(1, PAGE_SIZE);
 	struct layout l;
 
@@ -271,8 +272,8 @@ static void test_info(void **state)
 	assert_string_equal((char *)si->cmd_line, "console=hvc0 quiet");
 	assert_int_equal(si->nr_pages, 131072);
 	assert_int_equal(si->shared_info, 0x1234000);
-	assert_int_equal(si->flags, SIF_PRIVILEGED | SIF_INITDOMAIN |
-					    SIF_MOD_START_PFN);
+	assert_int_equal(si->flags,
+			 SIF_PRIVILEGED | SIF_INITDOMAIN | SIF_MOD_START_PFN);
 	assert_int_equal(si->pt_base, l.tables_va);
 	assert_int_equal(si->nr_pt_frames, l.tables_pages);
 	assert_int_equal(si->mfn_list, LINUX_P2M);
@@ -286,7 +287,7 @@ static void test_info(void **state)
 static void test_info_mapped(void **state)
 {
 	struct layout_ask lask = linux_ask(1000, 10);
-	struct info_ask ask = { .nr_pages = 1000, .initrd_bytes = 40000 };
+	struct info_ask ask = {.nr_pages = 1000, .initrd_bytes = 40000};
 	struct start_info *si = calloc(1, PAGE_SIZE);
 	char *longest = malloc(3000);
 	struct layout l;

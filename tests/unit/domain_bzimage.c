@@ -60,11 +60,14 @@ static void test_kinds(void **state)
 		const char *name, *magic;
 		size_t bytes;
 	} kinds[] = {
-		{ PAYLOAD_BZIP2, "bzip2", "BZh9", 4 },
-		{ PAYLOAD_LZMA, "lzma", "\x5d\0\0", 3 },
-		{ PAYLOAD_XZ, "xz", "\xfd" "7zXZ", 6 },
-		{ PAYLOAD_LZ4, "lz4", "\x02\x21\x4c\x18", 4 },
-		{ PAYLOAD_ZSTD, "zstd", "\x28\xb5\x2f\xfd", 4 },
+		{PAYLOAD_BZIP2, "bzip2", "BZh9", 4},
+		{PAYLOAD_LZMA, "lzma", "\x5d\0\0", 3},
+		{PAYLOAD_XZ, "xz",
+		 "\xfd"
+		 "7zXZ",
+		 6},
+		{PAYLOAD_LZ4, "lz4", "\x02\x21\x4c\x18", 4},
+		{PAYLOAD_ZSTD, "zstd", "\x28\xb5\x2f\xfd", 4},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -97,7 +100,9 @@ static void test_gzip(void **state)
 
 static void test_elf_payload(void **state)
 {
-	u8 *file = bzimage("\x7f" "ELF", 4);
+	u8 *file = bzimage("\x7f"
+			   "ELF",
+			   4);
 	struct payload p;
 
 	assert_null(bzimage_parse(&p, file, FILE_BYTES));
@@ -108,7 +113,8 @@ static void test_elf_payload(void **state)
 
 static void test_plain_files(void **state)
 {
-	u8 file[32] = "\x7f" "ELF";
+	u8 file[32] = "\x7f"
+		      "ELF";
 	struct payload p;
 
 	assert_null(bzimage_parse(&p, file, sizeof(file)));
@@ -129,7 +135,11 @@ static void test_neither(void **state)
 {
 	refused(calloc(1, FILE_BYTES), FILE_BYTES, "neither");
 	refused(calloc(1, 1), 0, "neither");
-	refused(memcpy(calloc(1, 8), "\xfd" "7zXZ\0\0", 8), 8, "neither");
+	refused(memcpy(calloc(1, 8),
+		       "\xfd"
+		       "7zXZ\0\0",
+		       8),
+		8, "neither");
 }
 
 static void test_unsupported(void **state)

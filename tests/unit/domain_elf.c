@@ -31,15 +31,15 @@ static void note(struct file *f, const char *name, u32 type, const void *desc,
 {
 	Elf64_Phdr *ph = &f->ph[1];
 	u8 *at = f->notes + ph->p_filesz;
-	Elf64_Nhdr nh = { .n_namesz = (u32)strlen(name) + 1,
-			  .n_descsz = bytes,
-			  .n_type = type };
+	Elf64_Nhdr nh = {.n_namesz = (u32)strlen(name) + 1,
+			 .n_descsz = bytes,
+			 .n_type = type};
 
 	memcpy(at, &nh, sizeof(nh));
 	memcpy(at + sizeof(nh), name, nh.n_namesz);
 	memcpy(at + sizeof(nh) + ALIGN_UP(nh.n_namesz, 4), desc, bytes);
-	ph->p_filesz += sizeof(nh) + ALIGN_UP(nh.n_namesz, 4) +
-			ALIGN_UP(bytes, 4);
+	ph->p_filesz +=
+		sizeof(nh) + ALIGN_UP(nh.n_namesz, 4) + ALIGN_UP(bytes, 4);
 }
 
 static void number(struct file *f, u32 type, u64 value)
@@ -60,14 +60,14 @@ static struct file *bare_kernel(void)
 	f->eh.e_phoff = offsetof(struct file, ph);
 	f->eh.e_phentsize = sizeof(Elf64_Phdr);
 	f->eh.e_phnum = 2;
-	f->ph[0] = (Elf64_Phdr){ .p_type = PT_LOAD,
-				 .p_offset = offsetof(struct file, text),
-				 .p_filesz = 4096,
-				 .p_paddr = 0x1000000,
-				 .p_memsz = 0x5000 };
-	f->ph[1] = (Elf64_Phdr){ .p_type = PT_NOTE,
-				 .p_offset = offsetof(struct file, notes),
-				 .p_align = 4 };
+	f->ph[0] = (Elf64_Phdr){.p_type = PT_LOAD,
+				.p_offset = offsetof(struct file, text),
+				.p_filesz = 4096,
+				.p_paddr = 0x1000000,
+				.p_memsz = 0x5000};
+	f->ph[1] = (Elf64_Phdr){.p_type = PT_NOTE,
+				.p_offset = offsetof(struct file, notes),
+				.p_align = 4};
 	return f;
 }
 

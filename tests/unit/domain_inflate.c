@@ -28,15 +28,15 @@ static const struct tool {
 	size_t plain; // how much of the text to pack
 	bool checked; // the format has a checksum: no damage passes
 } tools[] = {
-	{ PAYLOAD_GZIP, "gzip -n -9 -c", SOME_BYTES, true },
-	{ PAYLOAD_BZIP2, "bzip2 -9 -c", SOME_BYTES, true },
-	{ PAYLOAD_XZ, "xz --check=crc32 --x86 --lzma2=,dict=32MiB -c",
-	  SOME_BYTES, true },
-	{ PAYLOAD_XZ, "xz --check=crc64 -1 -c", SOME_BYTES, true },
-	{ PAYLOAD_LZMA, "xz --format=lzma -9 -c", SOME_BYTES, false },
-	{ PAYLOAD_LZ4, "lz4 -l -9 -c", PLAIN_BYTES, false },
-	{ PAYLOAD_ZSTD, "zstd -q -22 --ultra -c", SOME_BYTES, true },
-	{ PAYLOAD_ZSTD, "zstd -q --no-check -3 -c", SOME_BYTES, false },
+	{PAYLOAD_GZIP, "gzip -n -9 -c", SOME_BYTES, true},
+	{PAYLOAD_BZIP2, "bzip2 -9 -c", SOME_BYTES, true},
+	{PAYLOAD_XZ, "xz --check=crc32 --x86 --lzma2=,dict=32MiB -c",
+	 SOME_BYTES, true},
+	{PAYLOAD_XZ, "xz --check=crc64 -1 -c", SOME_BYTES, true},
+	{PAYLOAD_LZMA, "xz --format=lzma -9 -c", SOME_BYTES, false},
+	{PAYLOAD_LZ4, "lz4 -l -9 -c", PLAIN_BYTES, false},
+	{PAYLOAD_ZSTD, "zstd -q -22 --ultra -c", SOME_BYTES, true},
+	{PAYLOAD_ZSTD, "zstd -q --no-check -3 -c", SOME_BYTES, false},
 };
 
 static u8 *plain;
@@ -74,8 +74,9 @@ static void make_plain(void)
 		seed = seed * 1664525 + 1013904223;
 		back = 1 + (seed >> 4) % 40000;
 		for (; length && n < PLAIN_BYTES; length--, n++)
-			plain[n] = back <= n && seed % 8 ? plain[n - back] :
-							   (u8)(seed >> length % 24);
+			plain[n] = back <= n && seed % 8
+					   ? plain[n - back]
+					   : (u8)(seed >> length % 24);
 	}
 }
 
@@ -104,9 +105,8 @@ static u8 *pack(const struct tool *t, size_t *bytes)
 static const char *unpack(const struct tool *t, const u8 *packed, size_t bytes,
 			  u8 *out, size_t out_bytes)
 {
-	struct payload p = { .kind = t->kind,
-			     .bytes = bytes,
-			     .output_bytes = out_bytes };
+	struct payload p = {
+		.kind = t->kind, .bytes = bytes, .output_bytes = out_bytes};
 	u8 *copy = malloc(bytes ? bytes : 1);
 	const char *error;
 
@@ -211,7 +211,7 @@ static void test_second_frame(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[ARRAY_SIZE(tools) + 1] = { 0 };
+	struct CMUnitTest tests[ARRAY_SIZE(tools) + 1] = {0};
 
 	make_plain();
 	for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {

@@ -29,7 +29,7 @@ static bool model_has(const bool *model, u32 first, u32 last)
 static void a_set_holds_what_was_added_and_not_removed(void **state)
 {
 	struct rangeset *s = rangeset_create();
-	bool model[UNIVERSE] = { 0 };
+	bool model[UNIVERSE] = {0};
 
 	srandom(1);
 	for (u32 step = 0; step < STEPS; step++) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// uses: src/events/events.c src/events/interdomain.c src/events/event_op.c tests/fake/core.c
+// uses: src/events/events.c src/events/interdomain.c src/events/event_op.c
+// uses: tests/fake/core.c
 //
 // Event channels: each error the ABI names, the bits that reach the guest, and
 // three domains doing random things against a plain model of what is connected
@@ -105,7 +106,7 @@ static int tear_down(void **state)
 
 static i64 op(u32 d, u32 cmd, void *arg)
 {
-	struct hcall h = { .arg = { cmd, gva_of(arg) } };
+	struct hcall h = {.arg = {cmd, gva_of(arg)}};
 
 	return hc_event_channel_op(&vcpu[d][0], &h);
 }
@@ -113,7 +114,7 @@ static i64 op(u32 d, u32 cmd, void *arg)
 // Each answers the port, or the error.
 static i64 alloc_unbound(u32 d, domid_t dom, domid_t remote)
 {
-	struct evtchn_alloc_unbound a = { .dom = dom, .remote_dom = remote };
+	struct evtchn_alloc_unbound a = {.dom = dom, .remote_dom = remote};
 	i64 err = op(d, EVTCHNOP_alloc_unbound, &a);
 
 	return err ? err : a.port;
@@ -121,8 +122,8 @@ static i64 alloc_unbound(u32 d, domid_t dom, domid_t remote)
 
 static i64 bind_interdomain(u32 d, domid_t remote, u32 port)
 {
-	struct evtchn_bind_interdomain a = { .remote_dom = remote,
-					     .remote_port = port };
+	struct evtchn_bind_interdomain a = {.remote_dom = remote,
+					    .remote_port = port};
 	i64 err = op(d, EVTCHNOP_bind_interdomain, &a);
 
 	return err ? err : a.local_port;
@@ -130,7 +131,7 @@ static i64 bind_interdomain(u32 d, domid_t remote, u32 port)
 
 static i64 bind_virq(u32 d, u32 virq, u32 v)
 {
-	struct evtchn_bind_virq a = { .virq = virq, .vcpu = v };
+	struct evtchn_bind_virq a = {.virq = virq, .vcpu = v};
 	i64 err = op(d, EVTCHNOP_bind_virq, &a);
 
 	return err ? err : a.port;
@@ -138,7 +139,7 @@ static i64 bind_virq(u32 d, u32 virq, u32 v)
 
 static i64 bind_ipi(u32 d, u32 v)
 {
-	struct evtchn_bind_ipi a = { .vcpu = v };
+	struct evtchn_bind_ipi a = {.vcpu = v};
 	i64 err = op(d, EVTCHNOP_bind_ipi, &a);
 
 	return err ? err : a.port;
@@ -146,7 +147,7 @@ static i64 bind_ipi(u32 d, u32 v)
 
 static i64 bind_pirq(u32 d, u32 pirq)
 {
-	struct evtchn_bind_pirq a = { .pirq = pirq };
+	struct evtchn_bind_pirq a = {.pirq = pirq};
 	i64 err = op(d, EVTCHNOP_bind_pirq, &a);
 
 	return err ? err : a.port;
@@ -159,14 +160,14 @@ static i64 one_port(u32 d, u32 cmd, u32 port)
 
 static i64 bind_vcpu(u32 d, u32 port, u32 v)
 {
-	struct evtchn_bind_vcpu a = { .port = port, .vcpu = v };
+	struct evtchn_bind_vcpu a = {.port = port, .vcpu = v};
 
 	return op(d, EVTCHNOP_bind_vcpu, &a);
 }
 
 static struct evtchn_status status(u32 d, u32 port)
 {
-	struct evtchn_status s = { .dom = DOMID_SELF, .port = port };
+	struct evtchn_status s = {.dom = DOMID_SELF, .port = port};
 
 	assert_int_equal(op(d, EVTCHNOP_status, &s), 0);
 	return s;
@@ -278,8 +279,8 @@ static void global_virqs_go_to_dom0(void **state)
 
 static void sub_ops_that_there_are_not_are_enosys(void **state)
 {
-	static const u32 none[] = { 11, 12, 13, 14, 100, ~0u };
-	u8 arg[64] = { 0 };
+	static const u32 none[] = {11, 12, 13, 14, 100, ~0u};
+	u8 arg[64] = {0};
 
 	for (u32 i = 0; i < ARRAY_SIZE(none); i++)
 		assert_int_equal(op(0, none[i], arg), -ENOSYS);
@@ -287,7 +288,7 @@ static void sub_ops_that_there_are_not_are_enosys(void **state)
 
 static void arguments_that_cannot_be_read_are_efault(void **state)
 {
-	u8 arg[64] = { 0 };
+	u8 arg[64] = {0};
 
 	fake_fault_at = arg;
 	fake_fault_bytes = 1;
@@ -387,13 +388,13 @@ static void ports_that_belong_to_a_vcpu_do_not_move(void **state)
 
 static void status_errors(void **state)
 {
-	struct evtchn_status s = { .dom = 2, .port = 1 };
+	struct evtchn_status s = {.dom = 2, .port = 1};
 
 	assert_int_equal(op(1, EVTCHNOP_status, &s), -EPERM);
 	assert_int_equal(op(0, EVTCHNOP_status, &s), 0);
 	s.dom = 7;
 	assert_int_equal(op(0, EVTCHNOP_status, &s), -ESRCH);
-	s = (struct evtchn_status){ .dom = DOMID_SELF, .port = 4096 };
+	s = (struct evtchn_status){.dom = DOMID_SELF, .port = 4096};
 	assert_int_equal(op(1, EVTCHNOP_status, &s), -EINVAL);
 }
 
@@ -461,7 +462,7 @@ static void closing_takes_back_what_was_pending(void **state)
 
 static void reset_closes_all(void **state)
 {
-	struct evtchn_reset a = { .dom = 1 };
+	struct evtchn_reset a = {.dom = 1};
 	u32 port = (u32)alloc_unbound(2, DOMID_SELF, 1);
 
 	bind_ipi(1, 0);
@@ -509,12 +510,13 @@ static void step_open(u32 d, u32 x, u32 y)
 
 	if (x % 3 == 0) {
 		got = alloc_unbound(d, DOMID_SELF, (domid_t)(y % DOMAINS));
-		model_opened(d, got, (struct mport){
-			EVTCHNSTAT_unbound, 0, y % DOMAINS, 0, 0 });
+		model_opened(d, got,
+			     (struct mport){EVTCHNSTAT_unbound, 0, y % DOMAINS,
+					    0, 0});
 	} else if (x % 3 == 1) {
 		got = bind_ipi(d, v);
-		model_opened(d, got, (struct mport){
-			EVTCHNSTAT_ipi, v, 0, 0, 0 });
+		model_opened(d, got,
+			     (struct mport){EVTCHNSTAT_ipi, v, 0, 0, 0});
 	} else {
 		bool had = vcpu[d][v].virq_port[VIRQ_TIMER];
 
@@ -522,8 +524,9 @@ static void step_open(u32 d, u32 x, u32 y)
 		if (had)
 			assert_int_equal(got, -EEXIST);
 		else
-			model_opened(d, got, (struct mport){
-				EVTCHNSTAT_virq, v, 0, 0, VIRQ_TIMER });
+			model_opened(d, got,
+				     (struct mport){EVTCHNSTAT_virq, v, 0, 0,
+						    VIRQ_TIMER});
 	}
 }
 
@@ -537,8 +540,8 @@ static void step_bind(u32 d, u32 r, u32 port)
 		assert_int_equal(got, -EINVAL);
 		return;
 	}
-	model_opened(d, got, (struct mport){
-		EVTCHNSTAT_interdomain, 0, r, port, 0 });
+	model_opened(d, got,
+		     (struct mport){EVTCHNSTAT_interdomain, 0, r, port, 0});
 	model[r][port].status = EVTCHNSTAT_interdomain;
 	model[r][port].peer_dom = d;
 	model[r][port].peer_port = (u32)got;
@@ -557,7 +560,7 @@ static void step_close(u32 d, u32 port)
 		peer->status = EVTCHNSTAT_unbound;
 		peer->peer_dom = d;
 	}
-	*p = (struct mport){ 0 };
+	*p = (struct mport){0};
 }
 
 static void step_send(u32 d, u32 port)
@@ -574,8 +577,8 @@ static void step_send(u32 d, u32 port)
 		assert_int_equal(got, 0);
 		assert_true(take(d, p->vcpu, port));
 	} else {
-		assert_int_equal(got, p->status == EVTCHNSTAT_unbound ?
-					      0 : -EINVAL);
+		assert_int_equal(got,
+				 p->status == EVTCHNSTAT_unbound ? 0 : -EINVAL);
 	}
 }
 

@@ -66,8 +66,15 @@ hypercall_fn *const hypercall_table[HYPERCALL_MAX] = {
 static struct regs call_regs(u64 nr)
 {
 	return (struct regs){
-		.rax = nr, .rdi = 1, .rsi = 2, .rdx = 3, .r10 = 4, .r8 = 5,
-		.r9 = 6, .rbx = 0xb, .rip = 0x1002,
+		.rax = nr,
+		.rdi = 1,
+		.rsi = 2,
+		.rdx = 3,
+		.r10 = 4,
+		.r8 = 5,
+		.r9 = 6,
+		.rbx = 0xb,
+		.rip = 0x1002,
 	};
 }
 
@@ -109,7 +116,7 @@ static void the_result_goes_to_rax_and_nothing_else_changes(void **state)
 
 static void unknown_numbers_are_answered_enosys(void **state)
 {
-	static const u64 numbers[] = { 0, 63, 64, 65, ~0ull, 1ull << 32 };
+	static const u64 numbers[] = {0, 63, 64, 65, ~0ull, 1ull << 32};
 
 	for (u32 i = 0; i < ARRAY_SIZE(numbers); i++) {
 		struct regs r = call_regs(numbers[i]);
@@ -121,7 +128,8 @@ static void unknown_numbers_are_answered_enosys(void **state)
 	assert_int_equal(recorded, 0);
 }
 
-static void a_restarted_call_repeats_itself_with_adjusted_arguments(void **state)
+static void
+a_restarted_call_repeats_itself_with_adjusted_arguments(void **state)
 {
 	struct regs r = call_regs(NR_STEPS);
 
@@ -255,8 +263,8 @@ static void a_blocking_entry_lets_the_scheduler_in_before_the_next(void **state)
 static void a_long_multicall_is_cut_by_the_budget(void **state)
 {
 	struct regs r = multicall_regs(3);
-	struct hcall h = { .nr = __HYPERVISOR_multicall,
-			   .arg = { gva_of(list), 3 } };
+	struct hcall h = {.nr = __HYPERVISOR_multicall,
+			  .arg = {gva_of(list), 3}};
 
 	fill(3, NR_RECORD);
 	cpu_this()->work = PREEMPT_BUDGET;
@@ -286,8 +294,8 @@ static void entries_before_an_unreadable_one_are_carried_out(void **state)
 static void an_unwritable_result_ends_the_multicall(void **state)
 {
 	struct regs r = multicall_regs(4);
-	struct hcall h = { .nr = __HYPERVISOR_multicall,
-			   .arg = { gva_of(list), 4 } };
+	struct hcall h = {.nr = __HYPERVISOR_multicall,
+			  .arg = {gva_of(list), 4}};
 
 	fill(4, NR_RECORD);
 	fake_fault_at = &list[3].result;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// uses: src/hypercall/xen_version.c src/hypercall/vm_assist.c src/hypercall/console_io.c src/hypercall/page.c tests/fake/core.c
+// uses: src/hypercall/xen_version.c src/hypercall/vm_assist.c
+// uses: src/hypercall/console_io.c src/hypercall/page.c tests/fake/core.c
 //
 // The small hypercalls, and the hypercall page byte by byte.
 #include <setjmp.h>
@@ -19,12 +20,12 @@
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
 
-struct boot_info boot_info = { .cmdline = "console=com1 dom0_mem=512M" };
+struct boot_info boot_info = {.cmdline = "console=com1 dom0_mem=512M"};
 
-static struct domain control = { .privileged = true };
-static struct domain guest = { .id = 1, .handle = { 1, 2, 3 } };
-static struct vcpu of_control = { .domain = &control };
-static struct vcpu of_guest = { .domain = &guest };
+static struct domain control = {.privileged = true};
+static struct domain guest = {.id = 1, .handle = {1, 2, 3}};
+static struct vcpu of_control = {.domain = &control};
+static struct vcpu of_guest = {.domain = &guest};
 
 static char written[4096];
 static size_t written_bytes;
@@ -49,7 +50,7 @@ size_t console_read(char *buf, size_t most)
 
 static i64 call(hypercall_fn *fn, struct vcpu *v, u64 a, u64 b, u64 c)
 {
-	struct hcall h = { .arg = { a, b, c } };
+	struct hcall h = {.arg = {a, b, c}};
 
 	cpu_this()->work = 0;
 	return fn(v, &h);
@@ -87,7 +88,7 @@ static void texts_fill_their_fields_and_no_more(void **state)
 
 static void features_depend_on_who_asks(void **state)
 {
-	struct xen_feature_info info = { .submap_idx = 0 };
+	struct xen_feature_info info = {.submap_idx = 0};
 
 	assert_int_equal(version(&of_guest, XENVER_get_features, &info), 0);
 	assert_true(info.submap & 1u << XENFEAT_mmu_pt_update_preserve_ad);
@@ -128,7 +129,7 @@ static void the_handle_is_the_domains(void **state)
 
 static void assists_are_switched_one_by_one(void **state)
 {
-	static const u64 known[] = { 0, 1, 2, 3, 5 };
+	static const u64 known[] = {0, 1, 2, 3, 5};
 
 	for (u32 i = 0; i < ARRAY_SIZE(known); i++)
 		assert_int_equal(call(hc_vm_assist, &of_guest, 0, known[i], 0),
@@ -145,8 +146,7 @@ static void assists_are_switched_one_by_one(void **state)
 static void console_writes_come_out_whole_in_chunks(void **state)
 {
 	static char text[3000];
-	struct hcall h = { .arg = { CONSOLEIO_write, sizeof(text),
-				    gva_of(text) } };
+	struct hcall h = {.arg = {CONSOLEIO_write, sizeof(text), gva_of(text)}};
 	u32 calls = 0;
 
 	for (u32 i = 0; i < sizeof(text); i++)
@@ -170,11 +170,14 @@ static void console_reads_take_what_was_typed(void **state)
 	typed_bytes = 300;
 	memset(typed, 'k', typed_bytes);
 	assert_int_equal(call(hc_console_io, &of_control, CONSOLEIO_read, 200,
-			      gva_of(text)), 200);
+			      gva_of(text)),
+			 200);
 	assert_int_equal(call(hc_console_io, &of_control, CONSOLEIO_read, 200,
-			      gva_of(text)), 100);
+			      gva_of(text)),
+			 100);
 	assert_int_equal(call(hc_console_io, &of_control, CONSOLEIO_read, 200,
-			      gva_of(text)), 0);
+			      gva_of(text)),
+			 0);
 }
 
 static void the_console_is_dom0s(void **state)
@@ -182,26 +185,29 @@ static void the_console_is_dom0s(void **state)
 	char c = 'x';
 
 	written_bytes = 0;
-	assert_int_equal(call(hc_console_io, &of_guest, CONSOLEIO_write, 1,
-			      gva_of(&c)), -EPERM);
+	assert_int_equal(
+		call(hc_console_io, &of_guest, CONSOLEIO_write, 1, gva_of(&c)),
+		-EPERM);
 	assert_int_equal(call(hc_console_io, &of_control, CONSOLEIO_write,
-			      1u << 31, gva_of(&c)), -EINVAL);
+			      1u << 31, gva_of(&c)),
+			 -EINVAL);
 	assert_int_equal(call(hc_console_io, &of_control, 2, 1, gva_of(&c)),
 			 -ENOSYS);
 	fake_fault_at = &c;
 	fake_fault_bytes = 1;
 	assert_int_equal(call(hc_console_io, &of_control, CONSOLEIO_write, 1,
-			      gva_of(&c)), -EFAULT);
+			      gva_of(&c)),
+			 -EFAULT);
 	fake_fault_bytes = 0;
 	assert_int_equal(written_bytes, 0);
 }
 
 static void the_hypercall_page_is_what_the_abi_says(void **state)
 {
-	static const u8 slot14[] = { 0x51, 0x41, 0x53, 0xb8, 14, 0, 0, 0,
-				     0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3, 0xcc };
-	static const u8 slot23[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, 23, 0, 0, 0,
-				     0x0f, 0x05, 0xcc };
+	static const u8 slot14[] = {0x51, 0x41, 0x53, 0xb8, 14,   0,    0,   0,
+				    0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3, 0xcc};
+	static const u8 slot23[] = {0x51, 0x41, 0x53, 0x50, 0xb8, 23,
+				    0,    0,    0,    0x0f, 0x05, 0xcc};
 	static u8 page[4096];
 
 	hypercall_page_fill(page);

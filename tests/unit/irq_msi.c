@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// uses: src/irq/msi.c src/irq/device.c
+// uses: src/irq/msi.c src/irq/device.c tests/fake/core.c
 //
 // Message-signalled interrupts on a device whose config space and table are
 // plain memory: the walk through its capabilities, what is programmed where,
@@ -8,12 +8,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "abi/errno.h"
+#include "core.h"
 #include "cpu/cpu.h"
 #include "irq/priv.h"
 #include "mm/mm.h"
@@ -73,16 +73,6 @@ void iomem_restrict(mfn_t mfn, enum iomem_rule rule)
 u32 apic_boot_id(void)
 {
 	return 2;
-}
-
-void *kalloc(size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-void kfree(void *p)
-{
-	free(p);
 }
 
 static void put(u32 reg, u32 bytes, u32 value)
@@ -151,6 +141,8 @@ static void devices_come_and_go(void **state)
 	assert_ptr_equal(pci_device_find(0, BDF), dev);
 	assert_null(pci_device_find(1, BDF));
 	assert_int_equal(pci_device_remove(1, BDF), -ENODEV);
+	fake_alloc_fails = 1;
+	assert_int_equal(pci_device_add(1, BDF, false), -ENOMEM);
 	assert_int_equal(pci_device_add(1, BDF, false), 0);
 	assert_int_equal(pci_device_find(1, BDF)->msi_pos, 0);
 	assert_int_equal(pci_device_remove(1, BDF), 0);
@@ -192,6 +184,8 @@ static void msix_entry_is_written_and_its_table_made_read_only(void **state)
 	struct msi same = m;
 
 	restricted = 0;
+	fake_alloc_fails = 1;
+	assert_int_equal(msi_program(&m, 0), -ENOMEM);
 	assert_int_equal(msi_program(&m, 0), 0);
 	assert_int_equal(restricted, 1);
 	assert_int_equal(table[12], 0xfee02000);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// uses: src/irq/physdev.c src/irq/pirq.c src/irq/irq.c src/irq/ioapic.c src/irq/device.c
+// uses: src/irq/physdev.c src/irq/pirq.c src/irq/irq.c src/irq/ioapic.c src/irq/device.c tests/fake/core.c
 //
 // From physdev_op to the event: a line and a message are mapped, bound, ring,
 // and are let go; and every way to ask for what there is not has its errno.
@@ -7,15 +7,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "abi/errno.h"
 #include "abi/xen.h"
 #include "boot/boot.h"
-#include "cpu/uaccess.h"
+#include "core.h"
 #include "events/events.h"
 #include "hypercall/hypercall.h"
 #include "irq/priv.h"
@@ -109,35 +107,6 @@ void msi_restore(const struct msi *m, bool masked)
 int msix_prepare(struct pci_device *dev)
 {
 	return 0;
-}
-
-void *kalloc(size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-void kfree(void *p)
-{
-	free(p);
-}
-
-int guest_read(void *dst, gva_t src, size_t bytes)
-{
-	if (!src)
-		return -EFAULT;
-	memcpy(dst, (void *)src, bytes);
-	return 0;
-}
-
-int guest_write(gva_t dst, const void *src, size_t bytes)
-{
-	memcpy((void *)dst, src, bytes);
-	return 0;
-}
-
-bool guest_range_ok(gva_t va, u64 bytes)
-{
-	return va < HV_START;
 }
 
 static int call_as(struct vcpu *v, u32 cmd, void *arg)
@@ -259,6 +228,9 @@ static void edge_line_goes_on(void **state)
 
 static void lines_have_one_pirq_and_one_user(void **state)
 {
+	pirqs_domain_destroy(&control);
+	fake_alloc_fails = 1;
+	assert_int_equal(map_gsi(ISA_LINE, -1), -ENOMEM);
 	assert_int_equal(map_gsi(ISA_LINE, -1), ISA_LINE);
 	assert_int_equal(map_gsi(ISA_LINE, -1), ISA_LINE);
 	assert_int_equal(map_gsi(ISA_LINE, 40), -EBUSY);
@@ -423,7 +395,10 @@ static void others_are_refused(void **state)
 	assert_int_equal(call_as(&other_vcpu, PHYSDEVOP_map_pirq, &m), -EPERM);
 	assert_int_equal(call_as(&other_vcpu, PHYSDEVOP_pci_device_add, &m),
 			 -EPERM);
-	assert_int_equal(call(PHYSDEVOP_map_pirq, NULL), -EFAULT);
+	fake_fault_at = &m.pirq;
+	fake_fault_bytes = 1;
+	assert_int_equal(call(PHYSDEVOP_map_pirq, &m), -EFAULT);
+	fake_fault_bytes = 0;
 	assert_int_equal(call(PHYSDEVOP_pirq_eoi_gmfn_v2, &m), -ENOSYS);
 	assert_int_equal(call(PHYSDEVOP_dbgp_op, &m), -ENOSYS);
 	assert_int_equal(call(0, &m), -ENOSYS);

@@ -14,13 +14,13 @@
 
 #include "lib/fmt.h"
 
-#define SAME(...)                                                 \
-	do {                                                      \
-		char ours[128], theirs[128];                      \
-		int n = fmt_print(ours, sizeof(ours), __VA_ARGS__); \
+#define SAME(...)                                                      \
+	do {                                                           \
+		char ours[128], theirs[128];                           \
+		int n = fmt_print(ours, sizeof(ours), __VA_ARGS__);    \
 		int m = snprintf(theirs, sizeof(theirs), __VA_ARGS__); \
-		assert_string_equal(ours, theirs);                \
-		assert_int_equal(n, m);                           \
+		assert_string_equal(ours, theirs);                     \
+		assert_int_equal(n, m);                                \
 	} while (0)
 
 static void test_numbers(void **state)
@@ -56,7 +56,7 @@ static void test_pointer(void **state)
 
 static void test_precision_needs_no_end(void **state)
 {
-	static const char open_end[3] = { 'a', 'b', 'c' };
+	static const char open_end[3] = {'a', 'b', 'c'};
 	char buf[8];
 
 	fmt_print(buf, sizeof(buf), "%.3s", open_end);

@@ -94,8 +94,8 @@ static int sign(int x)
 
 static void test_compare(void **state)
 {
-	static const char *const texts[] = { "", "a", "ab", "abc", "abd",
-					     "b", "\xff", "\x01" };
+	static const char *const texts[] = {"",    "a", "ab",   "abc",
+					    "abd", "b", "\xff", "\x01"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		for (size_t j = 0; j < ARRAY_SIZE(texts); j++) {
@@ -146,18 +146,18 @@ static void test_str_number(void **state)
 		u64 value;
 		size_t used;
 	} cases[] = {
-		{ "0", 0, 1 },
-		{ "512M", 512, 3 },
-		{ "0x3f8,4", 0x3f8, 5 },
-		{ "0XaBc", 0xabc, 5 },
-		{ "0xg", 0, 1 }, // the 0, then an x
-		{ "", 0, 0 },
-		{ "x", 0, 0 },
-		{ "-1", 0, 0 },
-		{ "18446744073709551615", UINT64_MAX, 20 },
-		{ "18446744073709551616", UINT64_MAX, 20 },
-		{ "99999999999999999999999", UINT64_MAX, 23 },
-		{ "0xffffffffffffffffff", UINT64_MAX, 20 },
+		{"0", 0, 1},
+		{"512M", 512, 3},
+		{"0x3f8,4", 0x3f8, 5},
+		{"0XaBc", 0xabc, 5},
+		{"0xg", 0, 1}, // the 0, then an x
+		{"", 0, 0},
+		{"x", 0, 0},
+		{"-1", 0, 0},
+		{"18446744073709551615", UINT64_MAX, 20},
+		{"18446744073709551616", UINT64_MAX, 20},
+		{"99999999999999999999999", UINT64_MAX, 23},
+		{"0xffffffffffffffffff", UINT64_MAX, 20},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -14,17 +14,17 @@
 
 #include "core.h"
 #include "cpu/cpu.h"
-#include "sched/sched.h"
+#include "sched/priv.h"
 
 struct cpu_features cpu_features;
 struct tsc_scale tsc_scale;
 struct lock sched_lock;
-struct list domain_list = { &domain_list, &domain_list };
+struct list domain_list = {&domain_list, &domain_list};
 struct lock domain_list_lock;
 
 static struct shared_info shared;
-static struct domain domain = { .shared = &shared };
-static struct vcpu vcpu = { .domain = &domain, .info = &shared.vcpu_info[0] };
+static struct domain domain = {.shared = &shared};
+static struct vcpu vcpu = {.domain = &domain, .info = &shared.vcpu_info[0]};
 
 // The guest's areas, which may be "unmapped".
 static bool mapped;
@@ -44,6 +44,11 @@ bool area_write(struct vcpu *v, gva_t va, const void *src, size_t bytes)
 	return true;
 }
 
+u64 wall_clock_read(void)
+{
+	return 1700000000;
+}
+
 static int set_up(void **state)
 {
 	memset(&shared, 0, sizeof(shared));
@@ -56,8 +61,8 @@ static int set_up(void **state)
 	area_writes = 0;
 	fake_cpus = 1;
 	cpu_features.tsc_stable = false;
-	tsc_scale = (struct tsc_scale){ .base_tsc = 5000, .mul = 0xaaaaaaaa,
-					.shift = -1 };
+	tsc_scale = (struct tsc_scale){
+		.base_tsc = 5000, .mul = 0xaaaaaaaa, .shift = -1};
 	return 0;
 }
 
@@ -83,7 +88,7 @@ static u64 our_time(u64 tsc)
 
 static void guest_and_hypervisor_agree_for_years(void **state)
 {
-	static const int8_t shifts[] = { -2, -1, 0, 1, 4 };
+	static const int8_t shifts[] = {-2, -1, 0, 1, 4};
 
 	for (u32 i = 0; i < ARRAY_SIZE(shifts); i++) {
 		tsc_scale.shift = shifts[i];
@@ -111,7 +116,7 @@ static void the_version_is_even_and_moves_only_with_the_contents(void **state)
 
 static void a_version_that_the_guest_spoiled_becomes_even_again(void **state)
 {
-	static const u32 spoiled[] = { 1, 77, ~0u, ~0u - 1 };
+	static const u32 spoiled[] = {1, 77, ~0u, ~0u - 1};
 
 	for (u32 i = 0; i < ARRAY_SIZE(spoiled); i++) {
 		tsc_scale.mul++;
@@ -136,7 +141,7 @@ static void the_tsc_is_called_stable_only_when_it_is(void **state)
 
 static void the_time_area_is_written_once_it_is_mapped(void **state)
 {
-	struct vcpu_time_info area = { 0 };
+	struct vcpu_time_info area = {0};
 
 	mapped = false;
 	vcpu.time_area = gva_of(&area);
@@ -154,7 +159,7 @@ static void the_time_area_is_written_once_it_is_mapped(void **state)
 
 static void the_runstate_area_is_a_copy(void **state)
 {
-	struct vcpu_runstate_info area = { 0 };
+	struct vcpu_runstate_info area = {0};
 
 	vcpu.runstate.state = RUNSTATE_blocked;
 	vcpu.runstate.state_entry_time = 99;
@@ -169,7 +174,7 @@ static void the_runstate_area_is_a_copy(void **state)
 
 static void the_update_flag_frames_the_copy(void **state)
 {
-	struct vcpu_runstate_info area = { 0 };
+	struct vcpu_runstate_info area = {0};
 
 	domain.vm_assist = BIT(VMASST_TYPE_runstate_update_flag);
 	vcpu.runstate.state_entry_time = 99;
@@ -202,6 +207,14 @@ static void the_wall_clock_is_the_time_at_the_start(void **state)
 	list_del(&domain.link);
 }
 
+static void the_machines_clock_is_the_first(void **state)
+{
+	fake_now = 500000000;
+	clock_init();
+	clock_update_wall(&domain);
+	assert_int_equal(wall_ns(), 1699999999500000000ull);
+}
+
 static void a_domain_may_have_an_offset(void **state)
 {
 	clock_set_wall(1800000000, 0, 0);
@@ -222,6 +235,7 @@ int main(void)
 		TEST(the_runstate_area_is_a_copy),
 		TEST(the_update_flag_frames_the_copy),
 		TEST(the_wall_clock_is_the_time_at_the_start),
+		TEST(the_machines_clock_is_the_first),
 		TEST(a_domain_may_have_an_offset),
 	};
 

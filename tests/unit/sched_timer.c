@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// uses: src/sched/timer.c
+// uses: src/sched/timer.c tests/fake/core.c
 //
 // Timers against a slow obvious model: whatever is set, moved and stopped in
 // whatever order, each timer fires once, when it is due and not before, in the
@@ -9,10 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include <cmocka.h>
 
+#include "abi/errno.h"
+#include "core.h"
 #include "cpu/percpu.h"
 #include "irq/irq.h"
 #include "mm/mm.h"
@@ -21,29 +22,13 @@
 #define TIMERS 700 // more than a queue has room for at first
 #define STEPS 200000
 
-static u64 now = 1;
 static u64 armed; // by the queue, 0: the interrupt came or was never set
 static u64 armings;
-
-u64 now_ns(void)
-{
-	return now;
-}
 
 void apic_timer_set(u64 when_ns)
 {
 	armed = when_ns;
 	armings++;
-}
-
-void *kalloc(size_t bytes)
-{
-	return calloc(1, bytes);
-}
-
-void kfree(void *p)
-{
-	free(p);
 }
 
 static struct model {
@@ -59,14 +44,14 @@ static void fire(void *arg)
 {
 	struct model *m = arg;
 
-	assert_true(m->expires && m->expires <= now);
+	assert_true(m->expires && m->expires <= fake_now);
 	assert_true(m->expires >= last_expiry);
 	assert_false(timer_active(&m->timer));
 	last_expiry = m->expires;
 	m->expires = 0;
 	m->fired++;
 	if (m->again_ns) {
-		m->expires = now + m->again_ns;
+		m->expires = fake_now + m->again_ns;
 		timer_set(&m->timer, m->expires);
 	}
 }
@@ -87,14 +72,14 @@ static void check_queue(void)
 
 static void advance(u64 ns)
 {
-	now += ns;
-	if (!armed || armed > now)
+	fake_now += ns;
+	if (!armed || armed > fake_now)
 		return;
 	armed = 0;
 	last_expiry = 0;
 	timer_run();
 	for (u32 i = 0; i < TIMERS; i++)
-		assert_true(!model[i].expires || model[i].expires > now);
+		assert_true(!model[i].expires || model[i].expires > fake_now);
 }
 
 static void step(void)
@@ -110,7 +95,7 @@ static void step(void)
 		advance((u64)rand() % 3000);
 		break;
 	default:
-		m->expires = now + (u64)(rand() % 100000);
+		m->expires = fake_now + (u64)(rand() % 100000);
 		m->again_ns = rand() % 16 ? 0 : 1 + (u64)(rand() % 10000);
 		timer_set(&m->timer, m->expires);
 	}
@@ -150,17 +135,17 @@ static void moving_a_timer_back_does_not_touch_the_hardware(void **state)
 	armed = 0;
 	timer_run();
 	timer_init(&t, count_call, NULL);
-	timer_set(&t, now + 100);
+	timer_set(&t, fake_now + 100);
 	before = armings;
 	for (u32 i = 0; i < 10; i++)
-		timer_set(&t, now + 1000 + i);
+		timer_set(&t, fake_now + 1000 + i);
 	timer_cancel(&t);
-	timer_set(&t, now + 500);
+	timer_set(&t, fake_now + 500);
 	assert_int_equal(armings, before);
-	timer_set(&t, now + 50);
+	timer_set(&t, fake_now + 50);
 	assert_int_equal(armings, before + 1);
 	timer_cancel(&t);
-	now += 1000;
+	fake_now += 1000;
 	calls = 0;
 	timer_run();
 	assert_int_equal(calls, 0);
@@ -179,10 +164,10 @@ static void a_timer_set_in_the_past_does_not_run_for_ever(void **state)
 	timer_init(&t, set_again_in_the_past, &t);
 	calls = 0;
 	timer_set(&t, 0);
-	assert_true(armed && armed <= now);
+	assert_true(armed && armed <= fake_now);
 	timer_run();
 	assert_int_equal(calls, 1);
-	assert_true(armed && armed <= now);
+	assert_true(armed && armed <= fake_now);
 	timer_cancel(&t);
 }
 
@@ -191,10 +176,10 @@ static void a_timer_moves_to_the_processor_that_sets_it(void **state)
 	struct timer t;
 
 	timer_init(&t, count_call, NULL);
-	timer_set(&t, now + 10);
+	timer_set(&t, fake_now + 10);
 	assert_int_equal(cpu_of(0)->timers.count, 1);
 	fake_cpu = cpu_of(1);
-	timer_set(&t, now + 20);
+	timer_set(&t, fake_now + 20);
 	assert_int_equal(cpu_of(0)->timers.count, 0);
 	assert_int_equal(cpu_of(1)->timers.count, 1);
 	fake_cpu = cpu_of(0);
@@ -204,18 +189,12 @@ static void a_timer_moves_to_the_processor_that_sets_it(void **state)
 
 static int set_up(void **state)
 {
-	void *p = mmap(
-		(void *)PERCPU_BASE, 2 * PERCPU_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -1;
-	for (u32 i = 0; i < 2; i++) {
-		cpu_of(i)->id = i;
+	fake_cpus_init(2);
+	fake_alloc_fails = 1;
+	assert_int_equal(timer_queue_init(cpu_of(0)), -ENOMEM);
+	for (u32 i = 0; i < 2; i++)
 		if (timer_queue_init(cpu_of(i)))
 			return -1;
-	}
-	fake_cpu = cpu_of(0);
 	return 0;
 }
 

@@ -14,9 +14,8 @@ int main(void)
 	while (fgets(line, sizeof(line), stdin)) {
 		clock_gettime(CLOCK_REALTIME, &wall);
 		clock_gettime(CLOCK_MONOTONIC, &boot);
-		printf("CLOCK %lld.%09ld %lld.%09ld\n",
-		       (long long)wall.tv_sec, wall.tv_nsec,
-		       (long long)boot.tv_sec, boot.tv_nsec);
+		printf("CLOCK %lld.%09ld %lld.%09ld\n", (long long)wall.tv_sec,
+		       wall.tv_nsec, (long long)boot.tv_sec, boot.tv_nsec);
 		fflush(stdout);
 	}
 	return 0;

@@ -28,8 +28,7 @@ static int fork_once(long i)
 		_exit(shared[7] == -1 ? 42 : 1);
 	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid &&
-	       WIFEXITED(status) && WEXITSTATUS(status) == 42 &&
-	       shared[7] == i;
+	       WIFEXITED(status) && WEXITSTATUS(status) == 42 && shared[7] == i;
 }
 
 static int syscall_once(long i)

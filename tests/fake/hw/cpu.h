@@ -31,25 +31,25 @@ struct table_register {
 		if (fake_##name)                  \
 			fake_##name();            \
 	}
-#define FAKE_WRITE(name, type)                             \
-	extern may_define void fake_##name(type v);        \
-	static inline void name(type v)                    \
-	{                                                  \
-		if (fake_##name)                           \
-			fake_##name(v);                    \
+#define FAKE_WRITE(name, type)                      \
+	extern may_define void fake_##name(type v); \
+	static inline void name(type v)             \
+	{                                           \
+		if (fake_##name)                    \
+			fake_##name(v);             \
 	}
-#define FAKE_READ_AT(type, name, where)                               \
-	extern may_define type fake_##name(where at);                 \
-	static inline type name(where at)                             \
-	{                                                             \
-		return fake_##name ? fake_##name(at) : (type){0};     \
+#define FAKE_READ_AT(type, name, where)                           \
+	extern may_define type fake_##name(where at);             \
+	static inline type name(where at)                         \
+	{                                                         \
+		return fake_##name ? fake_##name(at) : (type){0}; \
 	}
-#define FAKE_WRITE_AT(name, where, type)                       \
-	extern may_define void fake_##name(where at, type v);  \
-	static inline void name(where at, type v)              \
-	{                                                      \
-		if (fake_##name)                               \
-			fake_##name(at, v);                    \
+#define FAKE_WRITE_AT(name, where, type)                      \
+	extern may_define void fake_##name(where at, type v); \
+	static inline void name(where at, type v)             \
+	{                                                     \
+		if (fake_##name)                              \
+			fake_##name(at, v);                   \
 	}
 
 FAKE_READ_AT(u64, rdmsr, u32)

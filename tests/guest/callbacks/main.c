@@ -2,9 +2,9 @@
 //
 // callbacks: registering entry points, and the trap table.
 //
-// The addresses given here are where the hypervisor sends the guest kernel
-// for the rest of its life, so bad ones are refused at once or end in the
-// guest's own fault, never in the hypervisor's.
+// The addresses given here are where the hypervisor sends the guest kernel for
+// the rest of its life, so bad ones are refused at once or end in the guest's
+// own fault, never in the hypervisor's.
 //
 // Provoked by callback_op, set_callbacks, set_trap_table and nmi_op with good
 // and bad arguments. Expected (abi.md 3.1, 4.6): addresses that are not

@@ -3,13 +3,13 @@
 // debugreg: breakpoints of the guest.
 //
 // Debug registers are the guest's to use for its own addresses. One on a
-// hypervisor address, or with general detect on, would hand control over
-// inside the hypervisor.
+// hypervisor address, or with general detect on, would hand control over inside
+// the hypervisor.
 //
 // Provoked by set_debugreg and get_debugreg with each register, and by the MOV
 // instructions; then a code and a data breakpoint. Expected (abi.md 4.6,
-// gate.md S10): addresses in the hypervisor's slots are refused (-EPERM),
-// DR8 and up do not exist, DR7 with general detect is refused; values read back;
+// gate.md S10): addresses in the hypervisor's slots are refused (-EPERM), DR8
+// and up do not exist, DR7 with general detect is refused; values read back;
 // DR6 starts as 0xffff0ff0 and DR7 as 0x400; a breakpoint gives a #DB with its
 // bit in DR6; MOV forms agree with the calls.
 

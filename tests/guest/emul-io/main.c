@@ -3,9 +3,9 @@
 // emul-io: port instructions of dom0's kernel.
 //
 // dom0 drives the devices, so most ports are its own; but the interrupt
-// controllers, the timer and the console UART are the hypervisor's. A port
-// that is not given reads as ones and drops writes. PCI configuration goes
-// through a latch of the domain's own, since the hypervisor uses it too.
+// controllers, the timer and the console UART are the hypervisor's. A port that
+// is not given reads as ones and drops writes. PCI configuration goes through a
+// latch of the domain's own, since the hypervisor uses it too.
 //
 // Provoked by IN and OUT in each width and form, with the 0x66 prefix and as
 // strings. Expected (abi.md 3.4): the RTC answers through 0x70/0x71; the PCI
@@ -13,7 +13,8 @@
 // PIT and console UART read ones; string forms move RDI, RSI and RCX, honour
 // DF, and report a bad buffer as #PF at its address; only the accumulator's
 // part of the width changes; the PM timer runs (not on stock Xen). From user
-// mode all of it is a #GP until the kernel raises IOPL.
+// mode all of it is a #GP until the kernel raises IOPL or gives a bitmap of
+// ports.
 
 #include "guest.h"
 
@@ -140,7 +141,10 @@ static void strings(void)
 	expect_no_fault("rep outsb");
 	expect_eq("rsi", rsi, (u64)buf + 3);
 	rdi = (u64)buf + 8;
-	TRY("std; insl; cld", : "+D" (rdi) : "d" (0x20) : "memory", "cc");
+	asm volatile("std" : : : "cc");
+	TRY("insl", : "+D" (rdi) : "d" (0x20) : "memory");
+	asm volatile("cld" : : : "cc");
+	expect_no_fault("insl with DF");
 	expect_eq("rdi with DF", rdi, (u64)buf + 4);
 	expect_eq("insl", *(u32 *)(buf + 8), 0xffffffff);
 	rcx = 0;
@@ -202,6 +206,28 @@ static void user_ports(void)
 		  -XEN_EINVAL);
 }
 
+/* A bit per port; clear means allowed. */
+static void user_bitmap(void)
+{
+	static u8 bitmap[8192];
+	struct physdev_set_iobitmap set = { .nr_ports = 65536 };
+	struct regs in = user_context(code_in), out = user_context(code_out);
+
+	memset(bitmap, 0xff, sizeof(bitmap));
+	bitmap[0x71 / 8] &= (u8)~(1 << 0x71 % 8);
+	set_xen_guest_handle_raw(set.bitmap, bitmap);
+	expect_rc("set_iobitmap", physdev_op(PHYSDEVOP_set_iobitmap, &set),
+		  0);
+	expect_eq("in of a port in the bitmap", user_run(&in).vector, X86_UD);
+	expect_eq("out of another", user_run(&out).vector, X86_GP);
+	set.nr_ports = 0x71;
+	expect_rc("shorter", physdev_op(PHYSDEVOP_set_iobitmap, &set), 0);
+	expect_eq("in behind its end", user_run(&in).vector, X86_GP);
+	set.nr_ports = 65537;
+	expect_rc("too long", physdev_op(PHYSDEVOP_set_iobitmap, &set),
+		  -XEN_EINVAL);
+}
+
 TEST("emul-io")
 {
 	user_init();
@@ -214,4 +240,5 @@ TEST("emul-io")
 	string_faults();
 	pm_timer();
 	user_ports();
+	user_bitmap();
 }

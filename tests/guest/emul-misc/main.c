@@ -137,8 +137,12 @@ static void xsetbv(void)
 
 	asm volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
 		     : "+a" (a), "=b" (b), "+c" (c), "=d" (d));
-	if (!(c >> 27 & 1))
+	if (!(c >> 26 & 1))
 		return;
+	u64 cr4;
+	asm volatile("mov %%cr4, %0" : "=r" (cr4));
+	TRY("mov %0, %%cr4", : : "r" (cr4 | 1UL << 18));
+	expect_no_fault("setting CR4.OSXSAVE");
 	TRY("xgetbv", : "+a" (lo), "+d" (hi) : "c" (0));
 	expect_no_fault("xgetbv");
 	TRY("xsetbv", : : "a" (lo), "d" (hi), "c" (0));

@@ -9,8 +9,9 @@
 // Provoked by the instructions. Expected (abi.md 3.2): FS_BASE, GS_BASE and
 // KERNEL_GS_BASE are real and refuse non-canonical values; PAT is the one of
 // abi.md 4.1; EFER shows long mode, and writing it back is fine; the TSC moves;
-// constants read without fault; unknown MSRs give a #GP, or read 0 and drop
-// writes; without a #GP handler a bad read gives 0 rather than a crash.
+// constants read without fault; the hypercall page's MSR fills a page of ours;
+// unknown MSRs give a #GP, or read 0 and drop writes; without a #GP handler a
+// bad read gives 0 rather than a crash.
 
 #include "guest.h"
 
@@ -126,6 +127,26 @@ static void without_handler(void)
 	check(ok && val == 0, "without a handler: 0x%lx", val);
 }
 
+/* The MSR that CPUID leaf 0x40000002 names fills a page with call stubs. */
+static void hypercall_page(void)
+{
+	u32 eax = 0x40000002, ebx, ecx = 0, edx;
+	u8 *page = page_alloc();
+	long ret;
+
+	asm volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
+		     : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
+	check(wrmsr(ebx, va_maddr(page)), "write of MSR 0x%x faults", ebx);
+	asm volatile("call *%1"
+		     : "=a" (ret)
+		     : "r" (page + __HYPERVISOR_xen_version * 32),
+		       "D" (XENVER_version), "S" (0) : "memory");
+	expect_eq("call by the page", (u64)ret, 4 << 16 | 17);
+	check(!wrmsr(ebx, foreign_mfn(3) << 12), "a foreign page was filled");
+	check(!wrmsr(ebx, start_info->shared_info | 1),
+	      "page number 1 was filled");
+}
+
 TEST("emul-msr")
 {
 	segment_base(MSR_FS_BASE);
@@ -135,4 +156,5 @@ TEST("emul-msr")
 	constants();
 	guarded_msrs();
 	without_handler();
+	hypercall_page();
 }

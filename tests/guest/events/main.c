@@ -7,12 +7,12 @@
 // came in between. A lost or doubled upcall is a hang or a corrupted stack.
 //
 // Provoked by an IPI port to ourselves and contexts in kernel and user mode.
-// Expected (abi.md 3.1, 5.3): a send sets the pending bit, the selector bit
-// and upcall_pending, whatever the mask; with the mask set nothing is
-// delivered; after a plain unmask the next hypercall's return is interrupted,
-// with its result in RAX; an iret to a frame with IF = 1 is interrupted before
-// its first instruction; the frame carries the old mask, and the handler runs
-// with the mask set, on the kernel stack; a masked port only sets its bit, and
+// Expected (abi.md 3.1, 5.3): a send sets the pending bit, the selector bit and
+// upcall_pending, whatever the mask; with the mask set nothing is delivered;
+// after a plain unmask the next hypercall's return is interrupted, with its
+// result in RAX; an iret to a frame with IF = 1 is interrupted before its first
+// instruction; the frame carries the old mask, and the handler runs with the
+// mask set, on the kernel stack; a masked port only sets its bit, and
 // EVTCHNOP_unmask raises it.
 
 #include "guest.h"

@@ -2,8 +2,8 @@
 //
 // evtchn: event channel operations and their refusals.
 //
-// Ports are the guest's only names for interrupts, timers and neighbours, so
-// a port number must never lead to something that is not the guest's own.
+// Ports are the guest's only names for interrupts, timers and neighbours, so a
+// port number must never lead to something that is not the guest's own.
 //
 // Provoked by binding, closing and sending on ports of each kind, twice, with
 // bad ports, vCPUs, VIRQs and domains. Expected (abi.md 5.3): ports are small

@@ -2,8 +2,8 @@
 //
 // exchange: trading frames for others with better addresses.
 //
-// dom0 trades memory for contiguous frames below 4 GiB, for devices that
-// know no other. Half a trade would lose the guest's memory.
+// dom0 trades memory for contiguous frames below 4 GiB, for devices that know
+// no other. Half a trade would lose the guest's memory.
 //
 // Provoked by trades of one for one, of many small for one large and back, and
 // with frames that cannot be traded. Expected (abi.md 4.5): the new frames are

@@ -10,8 +10,8 @@
 // Provoked by a second vCPU that is started with selectors of no segment. That
 // needs two vCPUs; where dom0 has one only (config asks for two) the verdict is
 // skip. Expected (abi.md 3.1): the failsafe callback with a frame of RCX, R11,
-// DS, ES, FS, GS, RIP, CS | mask << 32, RFLAGS, RSP, SS; the selectors as given;
-// RIP and RSP those of the context; the live ones null.
+// DS, ES, FS, GS, RIP, CS | mask << 32, RFLAGS, RSP, SS; the selectors as
+// given; RIP and RSP those of the context; the live ones null.
 
 #include "guest.h"
 

@@ -6,10 +6,10 @@
 // finds TS clear in the handler. FPU contents must never change behind the
 // guest's back, whatever the hypervisor does with its own.
 //
-// Provoked by fpu_taskswitch(1), CR0.TS and CLTS with FPU and SSE
-// instructions, and by values in registers over hypercalls, user mode and a
-// block. Expected (abi.md 4.6): exactly one #NM for each setting; none after
-// fpu_taskswitch(0); register contents survive.
+// Provoked by fpu_taskswitch(1), CR0.TS and CLTS with FPU and SSE instructions,
+// and by values in registers over hypercalls, user mode and a block. Expected
+// (abi.md 4.6): exactly one #NM for each setting; none after fpu_taskswitch(0);
+// register contents survive.
 
 #include "guest.h"
 

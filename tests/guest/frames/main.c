@@ -3,20 +3,20 @@
 // frames: the bounce frame of exceptions, byte by byte.
 //
 // An exception in a PV guest goes to the hypervisor, which builds a frame on
-// the guest kernel's stack and continues at the registered handler. Entry
-// code in Linux pops RCX and R11 and then runs its native code on the rest,
-// so each word and the alignment must be exact.
+// the guest kernel's stack and continues at the registered handler. Entry code
+// in Linux pops RCX and R11 and then runs its native code on the rest, so each
+// word and the alignment must be exact.
 //
 // Provoked by contexts with known registers, each of which runs one faulting
 // instruction: in kernel mode (with several stack alignments, flags, and both
-// values of the upcall mask) and in user mode. Expected (abi.md 3.1): from
-// low to high RCX, R11, [error code], RIP, CS | mask << 32, RFLAGS, RSP, SS; on
-// kernel_sp from user mode, else on the current stack, aligned down to 16;
-// CS 0xe030 from kernel and 0xe033 from user mode, SS 0xe02b; pushed IF =
-// !mask and IOPL = 0; the handler runs on 0xe033/0xe02b with TF, NT, RF, AC
-// clear; all other registers are unchanged; the upcall mask changes only if
-// the trap entry says so; U in a page-fault error code means user mode; CR2
-// in vcpu_info is the one that the CPU reads.
+// values of the upcall mask) and in user mode. Expected (abi.md 3.1): from low
+// to high RCX, R11, [error code], RIP, CS | mask << 32, RFLAGS, RSP, SS; on
+// kernel_sp from user mode, else on the current stack, aligned down to 16; CS
+// 0xe030 from kernel and 0xe033 from user mode, SS 0xe02b; pushed IF = !mask
+// and IOPL = 0; the handler runs on 0xe033/0xe02b with TF, NT, RF, AC clear;
+// all other registers are unchanged; the upcall mask changes only if the trap
+// entry says so; U in a page-fault error code means user mode; CR2 in vcpu_info
+// is the one that the CPU reads.
 
 #include "guest.h"
 

@@ -3,9 +3,9 @@
 // gdt: the guest's own descriptors.
 //
 // The guest's GDT is the hardware's, below the hypervisor's reserved entries.
-// So a descriptor must never be a gate or a system segment, nor of a
-// privilege that the guest does not have, and its frame must not be writable
-// by the guest once it is in use.
+// So a descriptor must never be a gate or a system segment, nor of a privilege
+// that the guest does not have, and its frame must not be writable by the guest
+// once it is in use.
 //
 // Provoked by set_gdt with good and bad frames, by update_descriptor with each
 // kind of descriptor, and by loading what came of it. Expected (abi.md 4.6,

@@ -2,15 +2,15 @@
 //
 // hello: the console and the version calls.
 //
-// A PV kernel's first sign of life is console_io(write). The version calls
-// are the first that Linux makes, and decide what it does next: features it
-// needs, or the 4.17 that the tools expect.
+// A PV kernel's first sign of life is console_io(write). The version calls are
+// the first that Linux makes, and decide what it does next: features it needs,
+// or the 4.17 that the tools expect.
 //
 // Provoked by: console_io write of 0 bytes, of several lines, from a bad
-// address; an unknown sub-op; read with no input; every xen_version sub-op
-// that needs no secret. Expected: the text on the serial line; -EFAULT for
-// the bad address, -ENOSYS for unknown sub-ops; version 4.17; the feature bits
-// of abi.md 5.1; -EINVAL for a feature map that does not exist.
+// address; an unknown sub-op; read with no input; every xen_version sub-op that
+// needs no secret. Expected: the text on the serial line; -EFAULT for the bad
+// address, -ENOSYS for unknown sub-ops; version 4.17; the feature bits of
+// abi.md 5.1; -EINVAL for a feature map that does not exist.
 
 #include "guest.h"
 

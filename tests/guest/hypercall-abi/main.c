@@ -3,8 +3,8 @@
 // hypercall-abi: registers, unknown numbers and bad pointers.
 //
 // Compilers inline `syscall` with only RCX, R11 and the result in the clobber
-// list, so every other register must survive. Pointers of a guest may lie:
-// into the hypervisor's own range above all.
+// list, so every other register must survive. Pointers of a guest may lie: into
+// the hypervisor's own range above all.
 //
 // Provoked by contexts with known registers that issue one hypercall and then
 // `ud2`, and by calls with numbers and addresses that do not exist. Expected

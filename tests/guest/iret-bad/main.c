@@ -3,19 +3,20 @@
 // iret-bad: frames that the CPU refuses to load.
 //
 // A signal handler's context may hold any selector, and Linux passes it on in
-// an iret frame. The hypervisor's own IRETQ or segment load then faults in
-// ring 0. That must come back to the guest kernel as an ordinary exception
-// whose saved context is the one that was asked for, so that Linux can end
-// the process; it must never harm the hypervisor or the domain.
+// an iret frame. The hypervisor's own IRETQ or segment load then faults in ring
+// 0. That must come back to the guest kernel as an ordinary exception whose
+// saved context is the one that was asked for, so that Linux can end the
+// process; it must never harm the hypervisor or the domain.
 //
-// Provoked by frames to user mode with: null, out of range, system and
-// non-code CS; non-data, null and read-only SS; RPLs that do not match; RIP and
-// RSP that are not canonical. Expected (abi.md 3.1): #GP with the selector (or
-// 0) as error code; the frame's CS, RIP, SS and RSP are the intended ones, RPL
-// forced to 3; and user mode still works afterwards. A kernel frame with a
-// selector of the guest's own may either fault in the same way or run on the
-// flat kernel segments (gate.md D2). TCG does not check RIP in IRET, so that
-// fault may come with the fetch: both are a #GP, or a #PF by TCG.
+// Provoked by frames to user mode with: null, out of range, system and non-code
+// CS; non-data, null and read-only SS; RPLs that do not match; RIP and RSP that
+// are not canonical. Expected (abi.md 3.1): #GP with the selector (or 0) as
+// error code; the frame's CS, RIP, SS and RSP are the intended ones, RPL forced
+// to 3; and user mode still works afterwards. Any RPL but 3 means kernel mode.
+// A kernel frame with a selector of the guest's own may either fault in the
+// same way or run on the flat kernel segments (gate.md D2). TCG does not check
+// RIP in IRET, so that fault may come with the fetch: both are a #GP, or a #PF
+// by TCG.
 
 #include "guest.h"
 
@@ -95,7 +96,8 @@ static void kernel_selector(u64 cs)
 
 	ctx.cs = cs;
 	got = kernel_run(&ctx);
-	check((got.vector == X86_UD && got.rip == ctx.rip) ||
+	check((got.vector == X86_UD && got.rip == ctx.rip &&
+	       (got.cs & 3) == 0) ||
 	      (got.vector == X86_GP && got.error == (cs & ~3UL)),
 	      "kernel CS 0x%lx: %s error 0x%lx", cs, trap_name(got.vector),
 	      got.error);
@@ -122,6 +124,8 @@ TEST("iret-bad")
 	bad_rip();
 	bad_rsp();
 	hypervisor_rip();
+	kernel_selector(0xe031);
+	kernel_selector(0xe032);
 	kernel_selector(0);
 	kernel_selector(0x10);
 	kernel_selector(0xe010);

@@ -2,17 +2,17 @@
 //
 // iret: what the iret hypercall loads.
 //
-// It is the only way from the guest kernel to user mode, and Linux also
-// returns from its traps with it. It must load every register, must not let
-// the guest raise IOPL or enter virtual-8086 mode, and keeps the virtual
-// interrupt flag (the upcall mask) in RFLAGS.IF.
+// It is the only way from the guest kernel to user mode, and Linux also returns
+// from its traps with it. It must load every register, must not let the guest
+// raise IOPL or enter virtual-8086 mode, and keeps the virtual interrupt flag
+// (the upcall mask) in RFLAGS.IF.
 //
 // Provoked by frames to user and to kernel mode whose first instruction is
 // `ud2`, so that the state that was loaded comes back as a frame. Expected
 // (abi.md 3.1): all registers as in the frame; IF = 1, IOPL = 0 and VM = 0 in
 // the real flags; upcall_mask = !IF of the frame; the upper half of the CS word
-// is ignored; VGCF_in_syscall returns RCX = RIP and R11 = RFLAGS; a native IRETQ
-// to the same mode works without the hypervisor.
+// is ignored; VGCF_in_syscall returns RCX = RIP and R11 = RFLAGS; a native
+// IRETQ to the same mode works without the hypervisor.
 
 #include "guest.h"
 
@@ -52,6 +52,31 @@ static void user_flags(void)
 	flags_to(ctx, "AC and ID", FL_AC | FL_ID, 0);
 	ctx.rflags &= ~FL_IF;
 	flags_to(ctx, "IF clear", 0, 0);
+	events_mask();
+}
+
+/* What a frame says is filtered; the real flags are what counts. */
+USER_CODE(code_flags, "pushfq; pop %rax; ud2");
+USER_CODE(code_cli, "cli; ud2");
+
+static void real_flags(struct regs ctx)
+{
+	struct regs got;
+
+	ctx.rflags |= FL_IOPL | FL_VM | FL_NT;
+	got = (ctx.cs & 3) == 3 ? user_run(&ctx) : kernel_run(&ctx);
+	expect_eq("vector", got.vector, X86_UD);
+	expect_eq("real flags", got.rax & (FL_IOPL | FL_VM | FL_IF), FL_IF);
+}
+
+static void no_privilege(void)
+{
+	struct regs ctx = user_context(code_cli);
+
+	real_flags(user_context(code_flags));
+	real_flags(kernel_context(code_flags));
+	ctx.rflags |= FL_IOPL;
+	expect_eq("cli with IOPL 3 asked for", user_run(&ctx).vector, X86_GP);
 	events_mask();
 }
 
@@ -119,6 +144,7 @@ TEST("iret")
 {
 	user_init();
 	user_flags();
+	no_privilege();
 	cs_upper_half();
 	kernel_frames();
 	in_syscall();

@@ -7,11 +7,11 @@
 // used, so a page of it must be mapped read-only, and may be absent.
 //
 // Provoked by MMUEXT_SET_LDT with good and bad arguments and by loading
-// selectors, from kernel and user mode. Expected (abi.md 4.3, 4.6): at most 8192
-// entries at a page-aligned address of the guest; entries are checked like GDT
-// ones; selectors load; update_descriptor changes an entry in use; a writable
-// or absent page gives the guest a #PF or #GP at the load, and nothing worse;
-// after SET_LDT of nothing selectors do not load.
+// selectors, from kernel and user mode. Expected (abi.md 4.3, 4.6): at most
+// 8192 entries at a page-aligned address of the guest; entries are checked like
+// GDT ones; selectors load; update_descriptor changes an entry in use; a
+// writable or absent page is refused, or gives a #PF or #GP at the load,
+// nothing worse; after SET_LDT of nothing selectors do not load.
 
 #include "guest.h"
 
@@ -96,10 +96,14 @@ static void removed(void)
 	check(try_write(&ldt[1], DESC_DATA), "the page stays read-only");
 }
 
-/* A page that cannot be a descriptor frame: the load is the guest's fault. */
+/*
+ * A page that cannot be a descriptor frame: SET_LDT refuses it, or (as on
+ * stock Xen, which looks at the page when it is used) the load is a fault.
+ */
 static void bad_page(const char *what)
 {
-	expect_rc("set", set_ldt(ldt, 512), 0);
+	if (set_ldt(ldt, 512) < 0)
+		return;
 	check(!load_ds(SEL(1)), "%s: a selector loads", what);
 	check(fault.vector == X86_PF || fault.vector == X86_GP,
 	      "%s: got %s error 0x%lx", what, trap_name(fault.vector),

@@ -11,6 +11,7 @@
 #include <xen/callback.h>
 #include <xen/event_channel.h>
 #include <xen/features.h>
+#include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/nmi.h>
 #include <xen/physdev.h>
@@ -115,6 +116,11 @@ static inline long xen_version(u32 cmd, void *arg)
 static inline long console_io(u32 cmd, u32 len, const void *buf)
 {
 	return HCALL(console_io, cmd, len, buf, 0);
+}
+
+static inline long grant_table_op(u32 cmd, void *arg, u32 count)
+{
+	return HCALL(grant_table_op, cmd, arg, count, 0);
 }
 
 static inline long vm_assist(u32 cmd, u32 type)

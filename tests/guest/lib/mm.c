@@ -115,10 +115,42 @@ u64 spare_mfn(void)
 #define E820_RAM 1
 #define LOW_MEM_END 0x100UL	/* MFN of 1 MiB: below, much is special */
 
+static u64 shared_mfn[64];
+static u32 shared_count;
+
+static void find_shared_frames(void)
+{
+	struct gnttab_query_size size = { .dom = DOMID_SELF };
+	struct gnttab_setup_table table = { .dom = DOMID_SELF };
+
+	shared_mfn[0] = start_info->shared_info >> 12;
+	shared_count = 1;
+	if (grant_table_op(GNTTABOP_query_size, &size, 1) ||
+	    size.nr_frames >= ARRAY_SIZE(shared_mfn))
+		return;
+	table.nr_frames = size.nr_frames;
+	set_xen_guest_handle(table.frame_list, &shared_mfn[1]);
+	if (!grant_table_op(GNTTABOP_setup_table, &table, 1) &&
+	    table.status == GNTST_okay)
+		shared_count += table.nr_frames;
+}
+
+static bool is_shared(u64 mfn)
+{
+	if (shared_count == 0)
+		find_shared_frames();
+	for (u32 i = 0; i < shared_count; i++)
+		if (shared_mfn[i] == mfn)
+			return true;
+	return false;
+}
+
 static bool is_foreign(u64 mfn)
 {
 	u64 pfn = ~0UL;
 
+	if (is_shared(mfn))
+		return false;
 	return !try_read((void *)&m2p()[mfn], &pfn) ||
 	       pfn >= start_info->nr_pages || p2m()[pfn] != mfn;
 }

@@ -52,7 +52,10 @@ void page_free(void *va);
 u64 spare_mfn(void);
 u64 spare_pfn(void);
 
-/* The n-th RAM frame of the machine that is not ours. */
+/*
+ * The n-th RAM frame of the machine that is not ours: neither our memory nor
+ * one that the hypervisor shares with us (shared_info, grant table).
+ */
 u64 foreign_mfn(u32 n);
 
 /*

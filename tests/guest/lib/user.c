@@ -9,9 +9,6 @@
 void user_enter(const struct regs *regs, u64 vgcf);
 NORETURN void user_resume(void);
 
-u64 user_frame;
-u8 user_mask;
-
 static u8 kernel_stack[2 * PAGE_SIZE] __attribute__((aligned(4096)));
 static struct va_chain chain;
 static u64 *root;
@@ -173,12 +170,10 @@ struct regs user_run(const struct regs *context)
 
 void user_exit(const struct regs *regs)
 {
-	require(running != IDLE, "entry %s from user mode that we did not start",
+	require(running != IDLE, "%s from user mode that nobody started",
 		trap_name(regs->vector));
 	exit_regs = *regs;
 	fault_record(regs);
-	user_frame = fault.frame;
-	user_mask = fault.mask;
 	if (regs->vector == TRAP_EVENT)
 		event_handle();
 	user_resume();

@@ -50,7 +50,8 @@ u64 context_stack_top(void);
 
 /*
  * Runs a context until it enters the kernel by any way; gives its state as
- * pushed then, with regs.vector saying by which way. user_run_flags() sets
+ * pushed then, with regs.vector saying by which way; `fault` has the rest
+ * (where the frame was, what the handler ran with). user_run_flags() sets
  * the flags word of the iret frame.
  */
 struct regs user_run(const struct regs *context);
@@ -66,11 +67,6 @@ struct regs user_run_flags(const struct regs *context, u64 vgcf);
  */
 bool expect_entry(const char *what, const struct regs *got,
 		  const struct regs *want);
-
-/* Of the last end of a run: the frame's lowest address, and the handler's
- * upcall mask. `fault` has the rest. */
-extern u64 user_frame;
-extern u8 user_mask;
 
 /* For trap_dispatch(): a kernel_run() is under way. */
 bool kernel_running(void);

@@ -2,8 +2,8 @@
 //
 // low: a kernel that lives in the low half of the address space.
 //
-// Linux is linked at the top, but the ABI lets a kernel choose its VIRT_BASE.
-// A low kernel shares L4 slot 0 with what would be user space, so tricks that
+// Linux is linked at the top, but the ABI lets a kernel choose its VIRT_BASE. A
+// low kernel shares L4 slot 0 with what would be user space, so tricks that
 // tell kernel from user by the address do not work for it (gate.md E4).
 //
 // Provoked by linking this one at VIRT_BASE 0x400000 (see config) and doing

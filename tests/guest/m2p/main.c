@@ -24,8 +24,8 @@ static void mapping(void)
 	check(map.v_end > map.v_start && map.v_end <= HYPERVISOR_VIRT_END,
 	      "v_end 0x%lx", (u64)map.v_end);
 	long top = memory_op(XENMEM_maximum_ram_page, NULL);
-	check(top > 0 && map.max_mfn >= (u64)top - 1, "max_mfn 0x%lx, RAM 0x%lx",
-	      (u64)map.max_mfn, (u64)top);
+	check(top > 0 && map.max_mfn >= (u64)top - 1,
+	      "max_mfn 0x%lx, RAM 0x%lx", (u64)map.max_mfn, (u64)top);
 	for (u64 mfn = 0; mfn <= (u64)top; mfn += 37)
 		try_read((void *)&m2p()[mfn], &val);
 }
@@ -49,10 +49,19 @@ static long set(u64 mfn, u64 pfn)
 	return mmu_update_type(MMU_MACHPHYS_UPDATE, mfn << 12, pfn);
 }
 
+static void foreign(u64 mfn, u64 pfn)
+{
+	u64 before = 0, after = 0;
+
+	try_read((void *)&m2p()[mfn], &before);
+	expect_refused("foreign frame", set(mfn, pfn));
+	try_read((void *)&m2p()[mfn], &after);
+	expect_eq("its entry", after, before);
+}
+
 static void updates(void)
 {
 	u64 pfn = spare_pfn(), mfn = p2m()[pfn];
-	u64 foreign = foreign_mfn(11), before = 0, after = 0;
 
 	expect_eq("entry", m2p()[mfn], pfn);
 	expect_rc("update", set(mfn, 0x123456), 0);
@@ -61,10 +70,8 @@ static void updates(void)
 	expect_eq("entry", m2p()[mfn], ~0UL);
 	expect_rc("update back", set(mfn, pfn), 0);
 	expect_eq("entry", m2p()[mfn], pfn);
-	try_read((void *)&m2p()[foreign], &before);
-	expect_refused("foreign frame", set(foreign, pfn));
-	try_read((void *)&m2p()[foreign], &after);
-	expect_eq("its entry", after, before);
+	for (u32 n = 0; n < 1000; n += 17)
+		foreign(foreign_mfn(n), pfn);
 	expect_refused("no such frame", set(0xfffffffff, pfn));
 	expect_refused("frame far away", set(~0UL >> 12, pfn));
 }

@@ -8,10 +8,10 @@
 //
 // Provoked by decrease_reservation of free, mapped, typed and foreign frames,
 // populate_physmap and increase_reservation of both orders, and the questions
-// about sizes. Expected (abi.md 4.5): counts of extents done; a given-back frame
-// cannot be mapped; one that is still mapped is refused or keeps its contents
-// until it is unmapped; a new frame is at the asked PFN in the M2P; order-9 ones
-// are contiguous and aligned; totals agree.
+// about sizes. Expected (abi.md 4.5): counts of extents done; a given-back
+// frame cannot be mapped; one that is still mapped is refused or keeps its
+// contents until it is unmapped; a new frame is at the asked PFN in the M2P;
+// order-9 ones are contiguous and aligned; totals agree.
 
 #include "guest.h"
 

@@ -8,8 +8,8 @@
 //
 // Provoked by updates of each type and level, good and bad, single and in
 // batches. Expected (abi.md 1, 4.3): type 0 and 3 write the entry; type 2 keeps
-// A and D that the CPU has set; type 1 see m2p; an update of an ordinary page of
-// ours is a plain write; a failed one changes nothing and gives an error; a
+// A and D that the CPU has set; type 1 see m2p; an update of an ordinary page
+// of ours is a plain write; a failed one changes nothing and gives an error; a
 // batch stops there, and the count given by pointer says how many were done; a
 // null pointer is fine, an unknown owner is not.
 
@@ -72,8 +72,9 @@ static void bad_targets(void)
 {
 	u64 good = va_maddr(page) | PTE_PAGE;
 
-	expect_refused("foreign frame", mmu_update1(foreign_mfn(7) << 12,
-						    good));
+	for (u32 n = 0; n < 1000; n += 19)
+		expect_refused("foreign frame",
+			       mmu_update1(foreign_mfn(n) << 12, good));
 	expect_refused("no such frame", mmu_update1(0xfffffffff000UL, good));
 	expect_refused("far away", mmu_update1(~0xfffUL, good));
 	expect_refused("VGA memory", mmu_update1(0xb8000, good));

@@ -5,11 +5,11 @@
 // Linux batches its page-table work in multicalls, and the tools send every
 // memory_op inside one, since only there a 64-bit result comes back.
 //
-// Provoked by lists of mixed, failing, nested and unreadable entries.
-// Expected (abi.md 1): entries run in order; each gets its own result, an
-// unknown one -ENOSYS; a failing entry does not stop the list; the call
-// returns 0; a list that leaves mapped memory gives -EFAULT after the entries
-// before the hole have run; a multicall inside of one is refused.
+// Provoked by lists of mixed, failing, nested and unreadable entries. Expected
+// (abi.md 1): entries run in order; each gets its own result, an unknown one
+// -ENOSYS; a failing entry does not stop the list; the call returns 0; a list
+// that leaves mapped memory gives -EFAULT after the entries before the hole
+// have run; a multicall inside of one is refused.
 
 #include "guest.h"
 

@@ -2,8 +2,9 @@
 //
 // nmi: a virtual NMI, and its masking until iret.
 //
-// Linux asks for NMIs on its own vCPUs to get back traces of hung CPUs. A second
-// NMI inside the handler would destroy the first one's frame, so it must wait.
+// Linux asks for NMIs on its own vCPUs to get back traces of hung CPUs. A
+// second NMI inside the handler would destroy the first one's frame, so it must
+// wait.
 //
 // Provoked by VCPUOP_send_nmi to ourselves, once and again from the handler,
 // with the callback of callback_op. Expected (abi.md 3.1): the callback gets a

@@ -2,8 +2,8 @@
 //
 // pin-refuse: pages that must not become page tables.
 //
-// A page table that the guest can write, or one entry that leads to memory
-// that is not the guest's, is the end of isolation.
+// A page table that the guest can write, or one entry that leads to memory that
+// is not the guest's, is the end of isolation.
 //
 // Provoked by pinning a page with a writable mapping, with one bad entry at
 // each level, of the wrong level, of another type, of another owner. Expected

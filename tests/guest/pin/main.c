@@ -7,12 +7,12 @@
 // holds as long as the table is pinned, linked or loaded. Linux pins the L4 of
 // each process, and turns the pages back into ordinary ones when it ends.
 //
-// Provoked by pinning chains of tables from each level, linking and
-// unlinking. Expected (abi.md 4.1, 4.3): a read-only page with good entries
-// pins, and then validates all below it; it pins once and unpins once; while
-// pinned or linked below a pinned table no page of the chain may be mapped
-// writable; afterwards each may, at once; a table that is pinned itself stays a
-// table when its parents go.
+// Provoked by pinning chains of tables from each level, linking and unlinking.
+// Expected (abi.md 4.1, 4.3): a read-only page with good entries pins, and then
+// validates all below it; it pins once and unpins once; while pinned or linked
+// below a pinned table no page of the chain may be mapped writable; afterwards
+// each may, at once; a table that is pinned itself stays a table when its
+// parents go.
 
 #include "guest.h"
 

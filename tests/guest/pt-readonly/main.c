@@ -6,9 +6,9 @@
 // or changes a mapping must refuse to make it writable.
 //
 // Provoked on pinned, linked and loaded tables and on the boot tables, by
-// mmu_update, update_va_mapping, a PTE write, a new L1 that holds such an entry,
-// and by turning a read-only mapping writable in place. Expected (abi.md 4.1):
-// all refused, the entry as before; read-only mappings are fine.
+// mmu_update, update_va_mapping, a PTE write, a new L1 that holds such an
+// entry, and by turning a read-only mapping writable in place. Expected (abi.md
+// 4.1): all refused, the entry as before; read-only mappings are fine.
 
 #include "guest.h"
 

@@ -9,8 +9,9 @@
 // Provoked by entries with each flag at each level. Expected (abi.md 4.1): PSE
 // refused above L1; address bits beyond the CPU's refused; present entries read
 // back as written but for U=1 (all levels), A in the L4, G (stock Xen sets it
-// for user pages) and the hypervisor's software bits 52-62; bits 9-11 kept; not-present entries kept bit by bit;
-// RO and NX act; cache bits on RAM are kept or refused.
+// for user pages) and the hypervisor's software bits 52-62; bits 9-11 kept;
+// not-present entries kept bit by bit; RO and NX act; cache bits on RAM are
+// kept or refused.
 
 #include "guest.h"
 

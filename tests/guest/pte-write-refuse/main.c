@@ -2,9 +2,9 @@
 //
 // pte-write-refuse: table writes that are the guest's own fault.
 //
-// Emulation is a favour for one case: the guest kernel writes an aligned part of
-// an entry of its own L1, and the entry that results is legal. Everything else
-// must look like the page fault it is.
+// Emulation is a favour for one case: the guest kernel writes an aligned part
+// of an entry of its own L1, and the entry that results is legal. Everything
+// else must look like the page fault it is.
 //
 // Provoked by writes that would make an illegal entry; that are misaligned or
 // cross entries; by writes to L2-L4, to descriptor frames, to pages that are
@@ -104,7 +104,7 @@ static void forms_outside_the_list(void)
 	u64 *dst = &l1[20], *src = source;
 	u64 count = 2;
 
-	TRY("cld; rep movsq", : "+D" (dst), "+S" (src), "+c" (count)
+	TRY("rep movsq", : "+D" (dst), "+S" (src), "+c" (count)
 	    : : "memory");
 	bool ran = fault.vector == TRAP_NONE;
 	expect_eq("movs", l1[20], ran ? 0x1230 : 0);

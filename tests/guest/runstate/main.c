@@ -2,16 +2,15 @@
 //
 // runstate: where a vCPU's time went.
 //
-// Linux takes stolen time from a record that the hypervisor keeps up to date
-// in guest memory; the guest registers it by a virtual address that may not be
+// Linux takes stolen time from a record that the hypervisor keeps up to date in
+// guest memory; the guest registers it by a virtual address that may not be
 // mapped in whatever address space is loaded, which must be tolerated.
 //
-// Provoked by registering an area, blocking and running; asking for the same
-// by call; the update flag of vm_assist; an address that gets unmapped.
-// Expected (abi.md 3.5, 4.6): state is running; entry time and the four sums
-// agree with the call and only grow; blocked time grows over a block; with the
-// assist, bit 63 of the entry time is clear when we look; an unmapped area
-// harms nothing.
+// Provoked by registering an area, blocking and running; asking for the same by
+// call; the update flag of vm_assist; an address that gets unmapped. Expected
+// (abi.md 3.5, 4.6): state is running; entry time and the four sums agree with
+// the call and only grow; blocked time grows over a block; with the assist, bit
+// 63 of the entry time is clear when we look; an unmapped area harms nothing.
 
 #include "guest.h"
 
@@ -31,9 +30,23 @@ static u64 sum(const struct vcpu_runstate_info *info)
 	return info->time[0] + info->time[1] + info->time[2] + info->time[3];
 }
 
+/*
+ * Until it really has blocked: on a busy host the timeout may be over before
+ * the call is made.
+ */
 static void block_a_while(void)
 {
-	sleep_until(now_ns() + 5 * MS);
+	struct vcpu_runstate_info before, after;
+
+	vcpu_op(VCPUOP_get_runstate_info, 0, &before);
+	for (u32 i = 0; i < 100; i++) {
+		sleep_until(now_ns() + 10 * MS);
+		vcpu_op(VCPUOP_get_runstate_info, 0, &after);
+		if (after.time[RUNSTATE_blocked] >
+		    before.time[RUNSTATE_blocked])
+			return;
+	}
+	check_failed("blocked time does not grow in 100 polls");
 }
 
 static void by_call(void)

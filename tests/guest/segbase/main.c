@@ -8,8 +8,8 @@
 //
 // Provoked by set_segment_base of each kind, read by both modes and by MSR.
 // Expected (abi.md 4.6): the user sees GS_USER, the kernel GS_KERNEL, both see
-// FS; non-canonical bases are refused (-EINVAL); GS_USER_SEL takes a selector for
-// the user, a bad one loads as null; an unknown kind is refused.
+// FS; non-canonical bases are refused (-EINVAL); GS_USER_SEL takes a selector
+// for the user, a bad one loads as null; an unknown kind is refused.
 
 #include "guest.h"
 

@@ -2,16 +2,15 @@
 //
 // startinfo: what a dom0 kernel finds at its first instruction.
 //
-// A PV kernel has no firmware to ask. Registers, the start_info page, the
-// P2M list and the shared page are its whole knowledge of the machine, and
-// Linux relies on each of the facts below before it can print anything.
+// A PV kernel has no firmware to ask. Registers, the start_info page, the P2M
+// list and the shared page are its whole knowledge of the machine, and Linux
+// relies on each of the facts below before it can print anything.
 //
 // Provoked by being booted without INIT_P2M and without an initrd. Expected
 // (abi.md 2.2, 2.4): RSI = start_info, RSP = end of the boot stack, RFLAGS =
-// 0x202, flat selectors, everything else 0; start_info filled, with nr_pages
-// of dom0_mem=64M; the areas in ascending order; each PFN has an MFN of its
-// own, whose M2P entry leads back; all upcall masks set; time and wallclock
-// running.
+// 0x202, flat selectors, everything else 0; start_info filled, with nr_pages of
+// dom0_mem=64M; the areas in ascending order; each PFN has an MFN of its own,
+// whose M2P entry leads back; all upcall masks set; time and wallclock running.
 
 #include "guest.h"
 

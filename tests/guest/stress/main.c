@@ -10,19 +10,27 @@
 // Provoked by a pseudo-random series of pins, unpins, entry updates, remaps,
 // root loads and PTE writes over a few pages, most of them illegal. A small
 // model says what must hold after each: a pinned page is never mapped writable,
-// pins are not counted twice. At the end everything is undone: each page must
-// become writable again, hold what is written to it, become a table again, and
-// be given back to the hypervisor. Variants differ in the seed.
+// pins are not counted twice. After each round everything is undone: each page
+// must become writable again, hold what is written to it, become a table again,
+// and be traded for another frame, which takes a frame without any reference
+// but our own. Variants differ in the seed.
+//
+// Stock Xen 4.17.7 fails this: when the validation of an L4 fails in the middle
+// of an L2 that is two levels down, that L2 keeps a type reference for ever
+// (the page waits in old_guest_table, which the outer level overwrites). There,
+// such pages are counted and put aside.
 
 #include "guest.h"
 
 #define PAGES 12
-#define STEPS 20000
+#define ROUNDS 100
+#define STEPS 200
 
 static u64 *page[PAGES];
 static u64 mfn[PAGES];
 static bool writable[PAGES];	/* our own mapping of it */
 static u8 pinned[PAGES];	/* level, or 0 */
+static bool lost[PAGES];	/* by stock Xen; see above */
 static u64 foreign;
 static u64 state = 88172645463325252UL;
 
@@ -130,8 +138,19 @@ static void step(void)
 		do_pin, do_pin, do_unpin, do_remap, do_remap, do_entry,
 		do_entry, do_entry, do_store, do_user_root, do_batch,
 	};
+	u32 i = random(PAGES);
 
-	kinds[random(ARRAY_SIZE(kinds))](random(PAGES));
+	if (!lost[i])
+		kinds[random(ARRAY_SIZE(kinds))](i);
+}
+
+static void leaked(u32 i, const char *what, long rc)
+{
+	lost[i] = true;
+	if (on_stock_xen())
+		say("stress: stock Xen lost a page: %s: %ld", what, rc);
+	else
+		check_failed("%s: %ld (page %u)", what, rc, i);
 }
 
 /* Nothing pins or links the pages any more; what is left is a leak. */
@@ -142,41 +161,51 @@ static void undo(void)
 		if (pinned[i])
 			do_unpin(i);
 	for (u32 i = 0; i < PAGES; i++) {
+		if (lost[i])
+			continue;
 		long rc = update_va_mapping(page[i], mfn[i] << 12 | PTE_PAGE,
 					    UVMF_INVLPG);
-		if (!check(rc == 0, "page %u stays a table: %ld", i, rc))
+		if (rc != 0) {
+			leaked(i, "a page stays a table", rc);
 			continue;
+		}
+		writable[i] = true;
 		memset(page[i], 0, PAGE_SIZE);
 		check(page[i][511] == 0, "page %u does not hold zeros", i);
 	}
 }
 
-static void again(void)
+static void pin_again(u32 i)
 {
-	for (u32 i = 0; i < PAGES; i++) {
-		page_make_ro(page[i]);
-		expect_rc("pin at the end", pin(1 + i % 4, page[i]), 0);
-		expect_rc("unpin at the end", unpin(page[i]), 0);
-		writable[i] = false;
-	}
+	int level = (int)(1 + i % 4);
+
+	page_make_ro(page[i]);
+	expect_rc("pin at the end", pin(level, page[i]), 0);
+	expect_rc("unpin at the end", unpin(page[i]), 0);
+	page_make_rw(page[i]);
 }
 
-static void give_back(void)
+/* A frame that anything else refers to cannot be traded. */
+static void trade(u32 i)
 {
-	struct xen_memory_reservation r = {
-		.nr_extents = PAGES, .domid = DOMID_SELF,
+	u64 in = mfn[i], out = va_pfn(page[i]);
+	struct xen_memory_exchange x = {
+		.in = { .nr_extents = 1, .domid = DOMID_SELF },
+		.out = { .nr_extents = 1, .domid = DOMID_SELF },
 	};
 
-	for (u32 i = 0; i < PAGES; i++)
-		expect_rc("unmap", update_va_mapping(page[i], 0, UVMF_INVLPG),
-			  0);
-	set_xen_guest_handle(r.extent_start, mfn);
-	expect_rc("give back", memory_op(XENMEM_decrease_reservation, &r),
-		  PAGES);
-	for (u32 i = 0; i < PAGES; i++)
-		check(update_va_mapping(page[i], mfn[i] << 12 | PTE_RO,
-					UVMF_INVLPG) < 0,
-		      "page %u was mapped after it was given back", i);
+	set_xen_guest_handle(x.in.extent_start, &in);
+	set_xen_guest_handle(x.out.extent_start, &out);
+	update_va_mapping(page[i], 0, UVMF_INVLPG);
+	long rc = memory_op(XENMEM_exchange, &x);
+	if (rc == 0) {
+		mfn[i] = out;
+		p2m()[va_pfn(page[i])] = out;
+	} else {
+		leaked(i, "a page has references left", rc);
+	}
+	page_make_rw(page[i]);
+	memset(page[i], 0, PAGE_SIZE);
 }
 
 TEST("stress")
@@ -191,14 +220,15 @@ TEST("stress")
 		mfn[i] = va_mfn(page[i]);
 		writable[i] = true;
 	}
-	for (u32 i = 0; i < STEPS; i++) {
-		step();
-		if (i % 4000 == 3999)
-			undo();
-		if (i % 4000 == 3999)
-			again();
+	for (u32 round = 0; round < ROUNDS; round++) {
+		for (u32 i = 0; i < STEPS; i++)
+			step();
+		undo();
+		for (u32 i = 0; i < PAGES; i++) {
+			if (!lost[i])
+				pin_again(i);
+			if (!lost[i])
+				trade(i);
+		}
 	}
-	undo();
-	again();
-	give_back();
 }

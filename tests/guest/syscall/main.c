@@ -2,20 +2,21 @@
 //
 // syscall: SYSCALL, SYSENTER and INT from user mode.
 //
-// A system call of a guest process enters the hypervisor and is bounced to
-// the syscall callback like a trap without error code. It is the hottest
-// bounce of all. Linux takes the user's RIP and RFLAGS from the frame, and
-// also expects CS and SS to be the flat user selectors that it compares with.
+// A system call of a guest process enters the hypervisor and is bounced to the
+// syscall callback like a trap without error code. It is the hottest bounce of
+// all. Linux takes the user's RIP and RFLAGS from the frame, and also expects
+// CS and SS to be the flat user selectors that it compares with.
 //
-// Provoked by user contexts: 64-bit `syscall` with several flags; the same
-// with a masking callback; `int 0x80` and `int n` through trap entries of DPL
-// 0 and 3; compat-mode `int 0x80`, `syscall` and `sysenter` where the CPU and
-// the hypervisor have them. Expected (abi.md 3.1): CS 0xe033 (0xe023 for
-// compat), SS 0xe02b, RIP behind the instruction, RCX and R11 pushed as the CPU
-// leaves them (RIP and RFLAGS), the direction flag of the caller in RFLAGS (the
-// handler's own is not defined: Xen leaves it as it was); a trap entry of DPL 0 gives the user a #GP of the
-// vector's IDT error code (TCG has 16n+2 in place of 8n+2, README of the
-// oracle; Xen then looks at the wrong entry, so vectors are chosen apart).
+// Provoked by user contexts: 64-bit `syscall` with several flags; the same with
+// a masking callback; `int 0x80` and `int n` through trap entries of DPL 0 and
+// 3; compat-mode `int 0x80`, `syscall` and `sysenter` where the CPU and the
+// hypervisor have them. Expected (abi.md 3.1): CS 0xe033 (0xe023 for compat),
+// SS 0xe02b, RIP behind the instruction, RCX and R11 pushed as the CPU leaves
+// them (RIP and RFLAGS), the direction flag of the caller in RFLAGS (the
+// handler's own is not defined: Xen leaves it as it was); a trap entry of DPL 0
+// gives the user a #GP of the vector's IDT error code (TCG has 16n+2 in place
+// of 8n+2, README of the oracle; Xen then looks at the wrong entry, so vectors
+// are chosen apart).
 
 #include "guest.h"
 

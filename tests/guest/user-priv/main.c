@@ -2,16 +2,16 @@
 //
 // user-priv: what the kernel may, a guest process may not.
 //
-// Guest kernel and guest user run at the same hardware privilege in the
-// classic design, so it is the hypervisor that must tell them apart when it
-// emulates: a process that could read CR3, write an MSR or make hypercalls
-// would own its kernel.
+// Guest kernel and guest user run at the same hardware privilege in the classic
+// design, so it is the hypervisor that must tell them apart when it emulates: a
+// process that could read CR3, write an MSR or make hypercalls would own its
+// kernel.
 //
 // Provoked by a context in user mode for each instruction of emul-*. Expected:
 // #GP(0) at the instruction, or #UD where the CPU says so; SYSCALL with any
-// hypercall number in RAX is a system call of the process, bounced to the
-// guest kernel; kernel memory (the hypervisor's and, as the user root does not
-// map it, the guest kernel's) is not readable.
+// hypercall number in RAX is a system call of the process, bounced to the guest
+// kernel; kernel memory (the hypervisor's and, as the user root does not map
+// it, the guest kernel's) is not readable.
 
 #include "guest.h"
 

@@ -2,8 +2,8 @@
 //
 // vcpu-info: moving a vCPU's record out of the shared page.
 //
-// Linux places each vCPU's record in its per-CPU memory. Nothing may be lost
-// in the move: the hypervisor copies the old contents and then makes all look
+// Linux places each vCPU's record in its per-CPU memory. Nothing may be lost in
+// the move: the hypervisor copies the old contents and then makes all look
 // pending, so that the guest looks through everything once.
 //
 // Provoked by VCPUOP_register_vcpu_info with bad frames and offsets, then a

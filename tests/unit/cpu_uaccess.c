@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// uses: src/cpu/uaccess.c src/cpu/debugreg.c tests/fake/guest_cpu.c
+//
+// Which addresses are a guest's, and copies of all small sizes. The faults of
+// copies are tested where there are page tables: tests/guest.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "abi/errno.h"
+#include "cpu/uaccess.h"
+#include "guest_cpu.h"
+
+static void ranges_stay_out_of_the_hypervisor(void **state)
+{
+	static const struct {
+		u64 va, bytes;
+		bool ok;
+	} table[] = {
+		{0, 0, true},
+		{0, HV_START, true},
+		{0, HV_START + 1, false},
+		{HV_START - 8, 8, true},
+		{HV_START - 8, 9, false},
+		{HV_START, 1, false},
+		{HV_START + 0x1000, 0x10000000000, false},
+		{HV_END - 1, 1, false},
+		{HV_END - 1, 2, false},
+		{HV_END, 1, true},
+		{~0ull - 7, 7, true},
+		{~0ull - 7, 16, false}, // wraps
+		{0x1000, ~0ull, false},
+		{HV_END, ~0ull - HV_END, true},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
+		if (guest_range_ok(table[i].va, table[i].bytes) != table[i].ok)
+			fail_msg("%#lx + %#lx", table[i].va, table[i].bytes);
+}
+
+static void copies_move_every_byte_and_no_other(void **state)
+{
+	u8 from[96], to[96];
+
+	for (u32 i = 0; i < sizeof(from); i++)
+		from[i] = (u8)(i + 1);
+	for (u32 n = 0; n <= 72; n++)
+		for (u32 shift = 0; shift < 9; shift++) {
+			memset(to, 0, sizeof(to));
+			assert_int_equal(
+				guest_read(to + 8, (u64)from + shift, n), 0);
+			assert_memory_equal(to + 8, from + shift, n);
+			assert_int_equal(to[7] | to[8 + n], 0);
+			memset(to, 0, sizeof(to));
+			assert_int_equal(
+				guest_write((u64)to + shift + 1, from, n), 0);
+			assert_memory_equal(to + shift + 1, from, n);
+			assert_int_equal(to[shift] | to[shift + 1 + n], 0);
+		}
+}
+
+static void copies_refuse_our_addresses(void **state)
+{
+	u64 value = 1;
+
+	assert_int_equal(guest_read(&value, HV_START, 8), -EFAULT);
+	assert_int_equal(guest_write(HV_END - 8, &value, 8), -EFAULT);
+	assert_int_equal(value, 1);
+}
+
+static void breakpoints_may_lie_in_guest_memory_only(void **state)
+{
+	static const struct {
+		u64 address;
+		bool ok;
+	} table[] = {
+		{0, true},
+		{0x401000, true},
+		{0x00007fffffffffff - 7, true},
+		{0x0000800000000000, false},
+		{0xffff7fffffffffff, false},
+		{HV_START, false},
+		{HV_END - 1, false},
+		{HV_END, true},
+		{0xffffffff81000000, true},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
+		for (u32 n = 0; n < 4; n++) {
+			u64 v = table[i].address;
+
+			assert_int_equal(debugreg_check(n, &v, false),
+					 table[i].ok);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ranges_stay_out_of_the_hypervisor),
+		cmocka_unit_test(copies_move_every_byte_and_no_other),
+		cmocka_unit_test(copies_refuse_our_addresses),
+		cmocka_unit_test(breakpoints_may_lie_in_guest_memory_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+// uses: src/hypercall/platform.c tests/fake/core.c
+//
+// platform_op: what dom0 may ask and tell, what comes back, and the errno of
+// everything else.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "abi/errno.h"
+#include "abi/xen.h"
+#include "core.h"
+#include "cpu/cpu.h"
+#include "hypercall/hypercall.h"
+#include "irq/irq.h"
+#include "sched/sched.h"
+
+struct cpu_features cpu_features = {
+	.vendor = "GenuineFake",
+	.family = 6,
+	.model = 42,
+	.stepping = 3,
+};
+struct list domain_list;
+
+static struct domain control = {.privileged = true};
+static struct domain other;
+static struct vcpu vcpu = {.domain = &control};
+static struct vcpu other_vcpu = {.domain = &other};
+static struct xen_platform_op op;
+
+static u64 wall_s, wall_at_ns;
+static u32 wall_ns, updates;
+static u32 s5_a, s5_b;
+
+void clock_set_wall(u64 secs, u32 nsecs, u64 system_ns)
+{
+	wall_s = secs;
+	wall_ns = nsecs;
+	wall_at_ns = system_ns;
+}
+
+void clock_update_wall(struct domain *d)
+{
+	updates++;
+}
+
+void acpi_enter_s5(u8 type_a, u8 type_b)
+{
+	s5_a = type_a;
+	s5_b = type_b;
+}
+
+void counters_print(void)
+{
+}
+
+u64 now_ns(void)
+{
+	return fake_now += 1000;
+}
+
+static int call_as(struct vcpu *v)
+{
+	struct hcall h = {.arg = {gva_of(&op)}};
+
+	return (int)hc_platform_op(v, &h);
+}
+
+static int call(u32 cmd)
+{
+	op.cmd = cmd;
+	op.interface_version = XENPF_INTERFACE_VERSION;
+	return call_as(&vcpu);
+}
+
+static void wall_clock_goes_to_all_domains(void **state)
+{
+	op.u.settime64 = (struct xenpf_settime64){
+		.secs = 5000000000, .nsecs = 999999999, .system_time = 77};
+	updates = 0;
+	assert_int_equal(call(XENPF_settime64), 0);
+	assert_int_equal(wall_s, 5000000000);
+	assert_int_equal(wall_ns, 999999999);
+	assert_int_equal(wall_at_ns, 77);
+	assert_int_equal(updates, 2);
+
+	op.u.settime64.mbz = 1;
+	assert_int_equal(call(XENPF_settime64), -EINVAL);
+	op.u.settime64.mbz = 0;
+	op.u.settime64.nsecs = 1000000000;
+	assert_int_equal(call(XENPF_settime64), -EINVAL);
+
+	op.u.settime32 = (struct xenpf_settime32){
+		.secs = 4000000000, .nsecs = 1, .system_time = 78};
+	assert_int_equal(call(XENPF_settime32), 0);
+	assert_int_equal(wall_s, 4000000000);
+	assert_int_equal(updates, 4);
+}
+
+static void processors_are_described(void **state)
+{
+	op.u.pcpu_info.xen_cpuid = 1;
+	assert_int_equal(call(XENPF_get_cpuinfo), 0);
+	assert_int_equal(op.u.pcpu_info.max_present, 1);
+	assert_int_equal(op.u.pcpu_info.flags, XEN_PCPU_FLAGS_ONLINE);
+	assert_int_equal(op.u.pcpu_info.apic_id, 1);
+	assert_int_equal(op.u.pcpu_info.acpi_id, 17);
+	op.u.pcpu_info.xen_cpuid = 2;
+	assert_int_equal(call(XENPF_get_cpuinfo), 0);
+	assert_int_equal(op.u.pcpu_info.max_present, 1);
+	assert_int_equal(op.u.pcpu_info.flags, XEN_PCPU_FLAGS_INVALID);
+
+	op.u.pcpu_version.xen_cpuid = 0;
+	assert_int_equal(call(XENPF_get_cpu_version), 0);
+	assert_memory_equal(op.u.pcpu_version.vendor_id, "GenuineFake", 12);
+	assert_int_equal(op.u.pcpu_version.model, 42);
+	op.u.pcpu_version.xen_cpuid = 2;
+	assert_int_equal(call(XENPF_get_cpu_version), 0);
+	assert_int_equal(op.u.pcpu_version.model, 0);
+}
+
+static void firmware_has_little_to_say(void **state)
+{
+	memset(&op.u, 0xff, sizeof(op.u));
+	op.u.firmware_info.type = XEN_FW_KBD_SHIFT_FLAGS;
+	op.u.firmware_info.index = 0;
+	assert_int_equal(call(XENPF_firmware_info), 0);
+	assert_int_equal(op.u.firmware_info.u.kbd_shift_flags, 0);
+	op.u.firmware_info.index = 1;
+	assert_int_equal(call(XENPF_firmware_info), -ESRCH);
+	op.u.firmware_info.type = XEN_FW_DISK_INFO;
+	assert_int_equal(call(XENPF_firmware_info), -ESRCH);
+	op.u.firmware_info.type = XEN_FW_DISK_MBR_SIGNATURE;
+	assert_int_equal(call(XENPF_firmware_info), -ESRCH);
+	op.u.firmware_info.type = XEN_FW_EFI_INFO;
+	assert_int_equal(call(XENPF_firmware_info), -ENOSYS);
+}
+
+static void processor_features_are_left_as_shown(void **state)
+{
+	u32 pdc[3] = {1, 1, 0x1234};
+
+	op.u.set_pminfo.id = ~0u;
+	op.u.set_pminfo.type = XEN_PM_PDC;
+	set_xen_guest_handle(op.u.set_pminfo.u.pdc, pdc);
+	assert_int_equal(call(XENPF_set_processor_pminfo), 0);
+	assert_int_equal(pdc[2], 0x1234);
+	pdc[0] = 2;
+	assert_int_equal(call(XENPF_set_processor_pminfo), -EINVAL);
+	fake_fault_at = pdc;
+	fake_fault_bytes = 1;
+	assert_int_equal(call(XENPF_set_processor_pminfo), -EFAULT);
+	fake_fault_bytes = 0;
+	op.u.set_pminfo.type = XEN_PM_PX;
+	assert_int_equal(call(XENPF_set_processor_pminfo), -ENOSYS);
+}
+
+static void only_s5_is_a_sleep(void **state)
+{
+	op.u.enter_acpi_sleep = (struct xenpf_enter_acpi_sleep){
+		.val_a = 0x3401, .val_b = 0x3802, .sleep_state = 5};
+	assert_int_equal(call(XENPF_enter_acpi_sleep), -EIO); // it came back
+	assert_int_equal(s5_a, 5);
+	assert_int_equal(s5_b, 6);
+	s5_a = 0;
+	op.u.enter_acpi_sleep.sleep_state = 3;
+	assert_int_equal(call(XENPF_enter_acpi_sleep), -EOPNOTSUPP);
+	op.u.enter_acpi_sleep.sleep_state = 5;
+	op.u.enter_acpi_sleep.flags = XENPF_ACPI_SLEEP_EXTENDED;
+	assert_int_equal(call(XENPF_enter_acpi_sleep), -EOPNOTSUPP);
+	op.u.enter_acpi_sleep.flags = 2;
+	assert_int_equal(call(XENPF_enter_acpi_sleep), -EINVAL);
+	assert_int_equal(s5_a, 0);
+}
+
+static void all_else_is_refused(void **state)
+{
+	static const u32 absent[] = {0,
+				     XENPF_add_memtype,
+				     XENPF_microcode_update,
+				     XENPF_efi_runtime_call,
+				     XENPF_change_freq,
+				     XENPF_getidletime,
+				     XENPF_cpu_online,
+				     XENPF_cpu_offline,
+				     XENPF_core_parking,
+				     XENPF_resource_op,
+				     XENPF_get_symbol,
+				     ~0u};
+
+	for (u32 i = 0; i < ARRAY_SIZE(absent); i++)
+		assert_int_equal(call(absent[i]), -ENOSYS);
+	op.cmd = XENPF_get_cpuinfo;
+	op.interface_version++;
+	assert_int_equal(call_as(&vcpu), -EACCES);
+	op.interface_version--;
+	assert_int_equal(call_as(&other_vcpu), -EPERM);
+	fake_fault_at = &op;
+	fake_fault_bytes = 1;
+	assert_int_equal(call_as(&vcpu), -EFAULT);
+	fake_fault_bytes = 0;
+}
+
+static int set_up(void **state)
+{
+	fake_cpus_init(2);
+	cpu_of(1)->acpi_id = 17;
+	list_init(&domain_list);
+	list_add_tail(&domain_list, &control.link);
+	list_add_tail(&domain_list, &other.link);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wall_clock_goes_to_all_domains),
+		cmocka_unit_test(processors_are_described),
+		cmocka_unit_test(firmware_has_little_to_say),
+		cmocka_unit_test(processor_features_are_left_as_shown),
+		cmocka_unit_test(only_s5_is_a_sleep),
+		cmocka_unit_test(all_else_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
