@@ -1,9 +1,10 @@
-## make style           formatting, forbidden words, headers that stand alone
+## make style           formatting, forbidden words, headers that stand alone,
+##                      documents that name all operations and options
 ## make lint            clang-tidy and cppcheck over the hypervisor
 
 .PHONY: style lint
-style: $(B)/gen/asm-offsets.h
+style:
 	@tools/style $(B)
 
-lint: $(B)/gen/asm-offsets.h
+lint: $(B)/gen/version.h
 	@tools/lint $(B)

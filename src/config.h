@@ -6,6 +6,9 @@
 // tells the same in prose.
 #pragma once
 
+// Numbers in columns, remarks beside them:
+// clang-format off
+
 // The ABI reserves L4 slots 256..271 for the hypervisor. Every address of
 // ours lies there, so no guest address can alias one.
 #define HV_START		0xffff800000000000

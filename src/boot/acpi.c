@@ -107,7 +107,7 @@ static void read_table(struct machine *m, maddr_t addr, acpi_map_fn *map)
 	const struct acpi_header *t = map(addr, sizeof(*t));
 
 	for (u32 i = 0; t && i < ARRAY_SIZE(readers); i++) {
-		if (memcmp(t->signature, readers[i].signature, 4))
+		if (memcmp(t->signature, readers[i].signature, 4) != 0)
 			continue;
 		t = table_at(addr, map);
 		if (!t)
@@ -125,7 +125,8 @@ static bool read_root(struct machine *m, maddr_t addr, size_t width,
 {
 	const struct acpi_header *root = table_at(addr, map);
 
-	if (!root || memcmp(root->signature, width == 8 ? "XSDT" : "RSDT", 4))
+	if (!root ||
+	    memcmp(root->signature, width == 8 ? "XSDT" : "RSDT", 4) != 0)
 		return false;
 	for (size_t at = sizeof(*root); at + width <= root->length;
 	     at += width) {

@@ -68,7 +68,7 @@ static void split_dom0_options(struct boot_info *bi)
 	size_t used = strlen(dom0_line);
 	char *at = bi->cmdline;
 
-	while ((at = strchr(at, ' ')) && strncmp(at, " -- ", 4))
+	while ((at = strchr(at, ' ')) && strncmp(at, " -- ", 4) != 0)
 		at++;
 	if (!at)
 		return;

@@ -48,10 +48,11 @@ size_t console_read(char *buf, size_t max);
 // The log ring, for XEN_SYSCTL_readconsole: copies from absolute position
 // *pos (advanced past lost and copied text). Returns bytes copied.
 size_t console_ring_read(u32 *pos, char *buf, size_t max);
+// Forgets what is in the ring.
 void console_ring_clear(void);
 
-// Debug keys: ctrl-a three times switches input to the hypervisor and back.
-// Also reached by xl debug-keys.
+// Runs a debug key's function, or prints the list for one that has none. What
+// is typed gets here after ctrl-a three times.
 void debug_key(char key);
 // Registers a key; what is the line 'h' (help) shows for it.
 void debug_key_register(char key, const char *what, void (*fn)(void));

@@ -15,6 +15,7 @@ struct ring {
 	char data[RING_SIZE];
 };
 
+// Appends len bytes; the oldest go when it is full.
 void ring_put(struct ring *r, const char *text, size_t len);
 // Copies from *pos on; a position that is lost (or never was) moves to the
 // oldest byte. Returns the bytes copied, and moves *pos behind them.

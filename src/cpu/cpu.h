@@ -50,9 +50,13 @@ no_return void cpu_enter_guests(void);
 // Puts an exception frame on the guest kernel's stack and points r at the
 // guest's handler. Crashes the domain when there is no handler or no stack.
 void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error);
+// addr goes to the guest's CR2; the error code's user bit means guest user mode.
 void bounce_page_fault(struct vcpu *v, struct regs *r, u64 addr, u32 error);
-// To a registered callback.
+// To a registered callback. Crashes the domain when its address is 0 or not
+// canonical.
 void bounce_callback(struct vcpu *v, struct regs *r, const struct callback *c);
+// A system call of the guest's user mode, or one that its kernel made in the
+// 32-bit forms. Without a callback: #UD, for SYSENTER #GP.
 void bounce_syscall(struct vcpu *v, struct regs *r);
 // Delivers a pending event or NMI if the guest takes it now.
 void bounce_pending(struct vcpu *v, struct regs *r);
@@ -60,23 +64,28 @@ void bounce_pending(struct vcpu *v, struct regs *r);
 // intended ds, es, fs, gs.
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4]);
 
-// Switches v between guest user and kernel mode: SWAPGS and root.
+// Switches v, which is loaded, between guest user and kernel mode: SWAPGS and
+// root. Nothing when it is in that mode. To user: it has a user root.
 void vcpu_switch_mode(struct vcpu *v, bool to_kernel);
 
 // ---------------------------------------------------------- vCPU switching
-// Saves the loaded vCPU's state into it; r is its frame.
+// Saves the loaded vCPU's state into it; r is its frame. It stays loaded.
 void vcpu_save(struct vcpu *v, const struct regs *r);
-// Loads v's state; r is the frame to run.
+// Loads v's state; r becomes the frame to run. When a segment selector does not
+// load, that is the guest's failsafe callback.
 void vcpu_load(struct vcpu *v, struct regs *r);
 // Puts this processor on hv_root() with no vCPU's state loaded.
 void vcpu_unload(void);
 
+// The image of v's FPU state. alloc: 0 or -ENOMEM.
 int must_check fpu_alloc(struct vcpu *v);
 void fpu_free(struct vcpu *v);
-void fpu_nm_fault(struct vcpu *v, struct regs *r); // #NM from the guest
+// #NM from the guest: bounced if it set CR0.TS itself, which is cleared.
+void fpu_nm_fault(struct vcpu *v, struct regs *r);
+// Writes v's registers to its image if they are in the processor and changed.
 void fpu_save(struct vcpu *v);
-// Back to the state after a reset, or (len bytes of image: an FXSAVE area of
-// 512 bytes) to a given one. v is not running.
+// Back to the state after a reset, or to a given one (an FXSAVE area of 512
+// bytes, which need not be valid). v is not running.
 void fpu_reset(struct vcpu *v);
 void fpu_import(struct vcpu *v, const void *fxsave_image);
 
@@ -88,10 +97,13 @@ bool debugreg_check(u64 index, u64 *value, bool io_breakpoints);
 // #GP or #UD in a guest kernel: true when the instruction was emulated (and
 // RIP advanced) or a fault for it has been bounced already.
 bool emulate_privileged(struct vcpu *v, struct regs *r);
-// The forced-emulation CPUID prefix at #UD.
+// The forced-emulation CPUID prefix at #UD: true when that was it, and done.
 bool emulate_forced_cpuid(struct vcpu *v, struct regs *r);
 
-struct cpu_policy *policy_create(const struct domain *d); // 0: no memory
+// What CPUID will show to d for its life: this machine's leaves, cut down. 0: no
+// memory. Freed by kfree.
+struct cpu_policy *policy_create(const struct domain *d);
+// What v sees of a leaf; zeros for what there is not.
 struct cpuid policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf);
 
 // -------------------------------------------------------------- descriptors
@@ -106,12 +118,17 @@ void descriptor_init_windows(u64 base);
 // Drop v's references to its descriptor pages.
 void descriptor_clear_gdt(struct vcpu *v);
 void descriptor_clear_ldt(struct vcpu *v);
+// Replace v's tables by entries of 8 bytes: in the given frames, or at address
+// base of the guest's kernel. v runs here or nowhere. On failure nothing has
+// changed. gdt: -EINVAL too many entries, or a frame in another use; -EPERM not
+// the domain's. ldt: -EINVAL too many, not page-aligned, or addresses of ours.
 int must_check descriptor_set_gdt(struct vcpu *v, const mfn_t *frames,
 				  u32 entries);
 int must_check descriptor_set_ldt(struct vcpu *v, gva_t base, u32 entries);
 
 // ---------------------------------------------------------------- exceptions
-// Dumps registers, stack and a symbolized back trace.
+// Prints registers, code, stack and, for a frame of ours, a symbolized back
+// trace; or the trace alone. Never fault.
 void dump_regs(const struct regs *r);
 void dump_backtrace(const struct regs *r);
 // "symbol+0x12/0x34" of a hypervisor address into buf.

@@ -30,35 +30,35 @@ struct form {
 };
 
 static const struct form forms[] = {
-	{ 0x88, ANY, true, WRITE_MOV, SRC_REG },
-	{ 0x89, ANY, false, WRITE_MOV, SRC_REG },
-	{ 0xc6, 0, true, WRITE_MOV, SRC_IMM },
-	{ 0xc7, 0, false, WRITE_MOV, SRC_IMM },
-	{ 0x86, ANY, true, WRITE_XCHG, SRC_REG },
-	{ 0x87, ANY, false, WRITE_XCHG, SRC_REG },
-	{ 0x08, ANY, true, WRITE_OR, SRC_REG },
-	{ 0x09, ANY, false, WRITE_OR, SRC_REG },
-	{ 0x20, ANY, true, WRITE_AND, SRC_REG },
-	{ 0x21, ANY, false, WRITE_AND, SRC_REG },
-	{ 0x30, ANY, true, WRITE_XOR, SRC_REG },
-	{ 0x31, ANY, false, WRITE_XOR, SRC_REG },
-	{ 0x80, 1, true, WRITE_OR, SRC_IMM8 },
-	{ 0x80, 4, true, WRITE_AND, SRC_IMM8 },
-	{ 0x80, 6, true, WRITE_XOR, SRC_IMM8 },
-	{ 0x81, 1, false, WRITE_OR, SRC_IMM },
-	{ 0x81, 4, false, WRITE_AND, SRC_IMM },
-	{ 0x81, 6, false, WRITE_XOR, SRC_IMM },
-	{ 0x83, 1, false, WRITE_OR, SRC_IMM8 },
-	{ 0x83, 4, false, WRITE_AND, SRC_IMM8 },
-	{ 0x83, 6, false, WRITE_XOR, SRC_IMM8 },
-	{ 0x0fb0, ANY, true, WRITE_CMPXCHG, SRC_REG },
-	{ 0x0fb1, ANY, false, WRITE_CMPXCHG, SRC_REG },
-	{ 0x0fab, ANY, false, WRITE_BTS, SRC_REG },
-	{ 0x0fb3, ANY, false, WRITE_BTR, SRC_REG },
-	{ 0x0fbb, ANY, false, WRITE_BTC, SRC_REG },
-	{ 0x0fba, 5, false, WRITE_BTS, SRC_IMM8 },
-	{ 0x0fba, 6, false, WRITE_BTR, SRC_IMM8 },
-	{ 0x0fba, 7, false, WRITE_BTC, SRC_IMM8 },
+	{0x88, ANY, true, WRITE_MOV, SRC_REG},
+	{0x89, ANY, false, WRITE_MOV, SRC_REG},
+	{0xc6, 0, true, WRITE_MOV, SRC_IMM},
+	{0xc7, 0, false, WRITE_MOV, SRC_IMM},
+	{0x86, ANY, true, WRITE_XCHG, SRC_REG},
+	{0x87, ANY, false, WRITE_XCHG, SRC_REG},
+	{0x08, ANY, true, WRITE_OR, SRC_REG},
+	{0x09, ANY, false, WRITE_OR, SRC_REG},
+	{0x20, ANY, true, WRITE_AND, SRC_REG},
+	{0x21, ANY, false, WRITE_AND, SRC_REG},
+	{0x30, ANY, true, WRITE_XOR, SRC_REG},
+	{0x31, ANY, false, WRITE_XOR, SRC_REG},
+	{0x80, 1, true, WRITE_OR, SRC_IMM8},
+	{0x80, 4, true, WRITE_AND, SRC_IMM8},
+	{0x80, 6, true, WRITE_XOR, SRC_IMM8},
+	{0x81, 1, false, WRITE_OR, SRC_IMM},
+	{0x81, 4, false, WRITE_AND, SRC_IMM},
+	{0x81, 6, false, WRITE_XOR, SRC_IMM},
+	{0x83, 1, false, WRITE_OR, SRC_IMM8},
+	{0x83, 4, false, WRITE_AND, SRC_IMM8},
+	{0x83, 6, false, WRITE_XOR, SRC_IMM8},
+	{0x0fb0, ANY, true, WRITE_CMPXCHG, SRC_REG},
+	{0x0fb1, ANY, false, WRITE_CMPXCHG, SRC_REG},
+	{0x0fab, ANY, false, WRITE_BTS, SRC_REG},
+	{0x0fb3, ANY, false, WRITE_BTR, SRC_REG},
+	{0x0fbb, ANY, false, WRITE_BTC, SRC_REG},
+	{0x0fba, 5, false, WRITE_BTS, SRC_IMM8},
+	{0x0fba, 6, false, WRITE_BTR, SRC_IMM8},
+	{0x0fba, 7, false, WRITE_BTC, SRC_IMM8},
 };
 
 // Bytes still to be read. After the end all reads give 0 and `over` is set.
@@ -101,7 +101,7 @@ struct prefixes {
 // Reads up to and including the opcode.
 static struct prefixes read_prefixes(struct cursor *c)
 {
-	struct prefixes p = { 0 };
+	struct prefixes p = {0};
 
 	for (;;) {
 		u8 b = next(c);
@@ -146,33 +146,27 @@ static const struct form *find_form(u16 opcode, u8 extension)
 	return NULL;
 }
 
+// Where the frame has them, by the number that the encoding uses.
+static const u8 register_offset[16] = {
+	offsetof(struct regs, rax), offsetof(struct regs, rcx),
+	offsetof(struct regs, rdx), offsetof(struct regs, rbx),
+	offsetof(struct regs, rsp), offsetof(struct regs, rbp),
+	offsetof(struct regs, rsi), offsetof(struct regs, rdi),
+	offsetof(struct regs, r8),  offsetof(struct regs, r9),
+	offsetof(struct regs, r10), offsetof(struct regs, r11),
+	offsetof(struct regs, r12), offsetof(struct regs, r13),
+	offsetof(struct regs, r14), offsetof(struct regs, r15),
+};
+
 static u64 *register_of(struct regs *r, u8 number)
 {
-	switch (number & 15) {
-	case 0: return &r->rax;
-	case 1: return &r->rcx;
-	case 2: return &r->rdx;
-	case 3: return &r->rbx;
-	case 4: return &r->rsp;
-	case 5: return &r->rbp;
-	case 6: return &r->rsi;
-	case 7: return &r->rdi;
-	case 8: return &r->r8;
-	case 9: return &r->r9;
-	case 10: return &r->r10;
-	case 11: return &r->r11;
-	case 12: return &r->r12;
-	case 13: return &r->r13;
-	case 14: return &r->r14;
-	default: return &r->r15;
-	}
+	return (u64 *)(void *)((char *)r + register_offset[number & 15]);
 }
 
 static u64 read_register(const struct regs *r, u8 number)
 {
-	struct regs copy = *r;
-
-	return *register_of(&copy, number);
+	return *(const u64 *)(const void *)((const char *)r +
+					    register_offset[number & 15]);
 }
 
 static u64 size_mask(u8 size)
@@ -204,7 +198,7 @@ static struct operand read_operand(struct cursor *c, u8 modrm, u8 rex,
 {
 	u8 mod = modrm >> 6;
 	u8 rm = modrm & 7;
-	struct operand o = { 0 };
+	struct operand o = {0};
 
 	if (rm == 4) {
 		o.address = read_sib(c, mod, rex, r);
@@ -262,7 +256,7 @@ static bool is_bit_op(enum write_op op)
 bool decode_write(struct write_insn *w, const u8 *code, size_t n,
 		  const struct regs *r)
 {
-	struct cursor c = { .code = code, .n = min(n, (size_t)INSN_MAX) };
+	struct cursor c = {.code = code, .n = min(n, (size_t)INSN_MAX)};
 	struct prefixes p = read_prefixes(&c);
 	const struct form *f;
 	struct operand o;
@@ -275,7 +269,7 @@ bool decode_write(struct write_insn *w, const u8 *code, size_t n,
 	if (!f || modrm >> 6 == 3 || (p.lock && f->op == WRITE_MOV))
 		return false;
 	o = read_operand(&c, modrm, p.rex, r);
-	*w = (struct write_insn){ .op = f->op, .size = operand_size(f, &p) };
+	*w = (struct write_insn){.op = f->op, .size = operand_size(f, &p)};
 	w->reg = (u8)((modrm >> 3 & 7) | (p.rex & 4) << 1);
 	w->high_byte = f->byte && !p.rex && w->reg >= 4;
 	w->source = read_source(w, f, &c, r) & size_mask(w->size);
@@ -333,8 +327,7 @@ static void set_flags(struct regs *r, u64 which, u64 flags)
 	r->rflags = (r->rflags & ~which) | flags;
 }
 
-static u64 compare_exchange(const struct write_insn *w, u64 old,
-			    struct regs *r)
+static u64 compare_exchange(const struct write_insn *w, u64 old, struct regs *r)
 {
 	u64 expected = r->rax & size_mask(w->size);
 
@@ -347,10 +340,12 @@ static u64 compare_exchange(const struct write_insn *w, u64 old,
 
 static u64 logic(const struct write_insn *w, u64 old, struct regs *r)
 {
-	u64 new = w->op == WRITE_AND ? old & w->source :
-		  w->op == WRITE_OR  ? old | w->source :
-				       old ^ w->source;
+	u64 new = old ^ w->source;
 
+	if (w->op == WRITE_AND)
+		new = old & w->source;
+	else if (w->op == WRITE_OR)
+		new = old | w->source;
 	set_flags(r, ARITHMETIC, result_flags(new, w->size));
 	return new;
 }
@@ -358,9 +353,9 @@ static u64 logic(const struct write_insn *w, u64 old, struct regs *r)
 static u64 change_bit(const struct write_insn *w, u64 old, struct regs *r)
 {
 	set_flags(r, RFLAGS_CF, old & w->source ? RFLAGS_CF : 0);
-	return w->op == WRITE_BTS ? old | w->source :
-	       w->op == WRITE_BTR ? old & ~w->source :
-				    old ^ w->source;
+	if (w->op == WRITE_BTS)
+		return old | w->source;
+	return w->op == WRITE_BTR ? old & ~w->source : old ^ w->source;
 }
 
 u64 decode_execute(const struct write_insn *w, u64 old, struct regs *r)

@@ -28,6 +28,8 @@
 #define LDT_PAGES 16
 #define LDT_MAX (LDT_PAGES * DESC_PER_PAGE)
 #define GDT_MAX (GDT_GUEST_PAGES * DESC_PER_PAGE)
+#define GDT_ENTRIES (GDT_MAX + DESC_PER_PAGE) // with the page that is ours
+#define SELECTOR_LOCAL 4u // the table is the LDT
 
 #define WINDOW_FLAGS (PTE_P | PTE_A | PTE_NX)
 
@@ -128,6 +130,18 @@ void descriptor_unload(void)
 	window_show(base + PERCPU_GDT, none, GDT_GUEST_PAGES);
 	window_show(base + PERCPU_LDT, none, LDT_PAGES);
 	ldt_load(c, 0);
+}
+
+bool descriptor_is_code64(const struct vcpu *v, u16 sel)
+{
+	bool local = sel & SELECTOR_LOCAL;
+	u64 base = percpu_base(cpu_this()->id);
+	const u64 *table =
+		(const u64 *)(base + (local ? PERCPU_LDT : PERCPU_GDT));
+	u32 entries = local ? v->ldt_entries : GDT_ENTRIES;
+	u32 index = sel / DESC_BYTES;
+
+	return index < entries && (READ_ONCE(table[index]) & DESC_LONG);
 }
 
 // Only the vCPU itself changes its tables, or others while it is not loaded.

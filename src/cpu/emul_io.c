@@ -105,12 +105,11 @@ static void advance(u64 *reg, i64 step, u64 mask)
 	*reg = (*reg + (u64)step) & mask;
 }
 
-// Descriptors of the guest's are not looked at here, so the code must be the
-// one with flat segments: 64-bit code, by the selector that Linux and the ABI
-// use for it, is flat by definition.
+// Code of 32 bits has segments with bases, which are not looked at here. No
+// program uses string I/O there.
 static bool is_flat(const struct vcpu *v, const struct regs *r)
 {
-	return v->in_kernel || r->cs == SEL_USER_CS64 || r->cs == 0x33;
+	return v->in_kernel || descriptor_is_code64(v, (u16)r->cs);
 }
 
 enum emul_result emul_string(struct vcpu *v, struct regs *r,

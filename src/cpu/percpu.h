@@ -107,11 +107,14 @@ static inline struct regs *guest_regs(void)
 	return (struct regs *)(cpu_this()->stack_top - sizeof(struct regs));
 }
 
+// One more of c on this processor.
 static inline void count(enum counter c)
 {
 	cpu_this()->count[c]++;
 }
 
+// Sets PENDING_* bits of any processor. It sees them on its way out; one that
+// sleeps or runs a guest needs a VEC_IPI_KICK besides.
 static inline void cpu_pend(struct cpu *c, u32 bits)
 {
 	__atomic_or_fetch(&c->pending, bits, __ATOMIC_SEQ_CST);

@@ -12,10 +12,13 @@ extern const char gate_trap_stubs[]; // 32 of 16 bytes
 extern const char gate_irq_stubs[]; // 224 of 8 bytes, from vector 32
 extern const char gate_nmi[], gate_machine_check[], gate_double_fault[],
 	gate_debug[];
+// Leaves what is on the stack for an empty frame at `frame`, the top of the main
+// stack, and goes the way out (guest_exit) to whatever guest runs next.
 no_return void gate_enter(struct regs *frame);
-// IRET refused r, the guest's frame.
+// IRET refused r, the guest's frame: the guest gets the exception.
 void iret_fault(struct regs *r);
 
+// Loads the shared IDT on this processor.
 void idt_load(void);
 
 // Where an object of the image lies in memory.
@@ -24,6 +27,7 @@ static inline maddr_t image_maddr(const void *p)
 	return (u64)p - IMAGE_BASE + IMAGE_PHYS;
 }
 
+// Processor `cpu` exists from now on.
 void cpu_count_add(u32 cpu);
 
 // True for an address whose bits 63..47 are all equal.
@@ -31,6 +35,9 @@ static inline bool is_canonical(u64 va)
 {
 	return (u64)((i64)(va << 16) >> 16) == va;
 }
+
+// True when sel, a selector that v runs on, names 64-bit code.
+bool descriptor_is_code64(const struct vcpu *v, u16 sel);
 
 // ------------------------------------------------------------- guest flags
 // What a guest may have in RFLAGS; IF is always on, IOPL, VM and VIF never.
@@ -66,12 +73,15 @@ void cr4_load(const struct vcpu *v);
 // What the guest reads from CR0 and CR4.
 u64 cr0_guest_view(const struct vcpu *v);
 u64 cr4_guest_view(const struct vcpu *v);
+// Is there RDTSCP? v's value of the MSR that it reads := into this processor.
 bool has_tsc_aux(void);
 void tsc_aux_load(const struct vcpu *v);
 // The guest's CR0.TS became `ts`.
 void fpu_set_ts(struct vcpu *v, bool ts);
+// Makes v's registers the processor's, or leaves that to its CLTS or #NM.
 void fpu_load(struct vcpu *v);
-// XCR0 := value, if the guest may have that.
+// XCR0 := value, if the guest may have that; false: #GP. valid: as the manual
+// wants it, out of the bits allowed.
 bool xcr0_set(struct vcpu *v, u64 value);
 bool xcr0_valid(u64 value, u64 allowed);
 
@@ -79,10 +89,12 @@ bool xcr0_valid(u64 value, u64 allowed);
 // Errors of the hypercalls: -EINVAL no such register, -EPERM bad value.
 int must_check debugreg_set(struct vcpu *v, u64 index, u64 value);
 int must_check debugreg_get(const struct vcpu *v, u64 index, u64 *value);
+// Arms v's breakpoints on this processor; nobody's.
 void debugreg_load(struct vcpu *v);
 void debugreg_unload(void);
 // #DB came: keeps what DR6 says for v (0: nobody) and resets it.
 void debugreg_note(struct vcpu *v);
+// Notes a single step in v's DR6.
 void debugreg_single_step(struct vcpu *v);
 
 // --------------------------------------------------------------- emulation
@@ -136,6 +148,7 @@ bool emul_decode(const u8 *code, u32 length, struct emul_insn *insn);
 // General register n as the instruction set counts them.
 u64 *emul_gpr(struct regs *r, u32 n);
 
+// What cpu/emulate.c calls for each kind; insn was decoded at r's RIP.
 enum emul_result emul_port(struct vcpu *v, struct regs *r,
 			   const struct emul_insn *insn);
 enum emul_result emul_string(struct vcpu *v, struct regs *r,

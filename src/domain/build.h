@@ -95,12 +95,14 @@ struct frame_map {
 bool must_check frame_map_add(struct frame_map *m, mfn_t mfn, u64 count);
 // The run from pfn on: its first frame; *count is how many follow in a row.
 mfn_t frame_map_run(const struct frame_map *m, u64 pfn, u64 *count);
+// The frame of pfn, which is in the map.
 mfn_t frame_map_mfn(const struct frame_map *m, u64 pfn);
 void frame_map_free(struct frame_map *m);
 
 // ------------------------------------------------------ tables and lists
 
-// Makes the page tables, writes the list of frames, and fills M2P.
+// Make the page tables in the frames that l has for them; write the list of
+// frames, and fill M2P. Plain writes: nothing is typed yet.
 void build_page_tables(const struct layout *l, const struct frame_map *m);
 void build_frame_lists(const struct layout *l, const struct frame_map *m,
 		       u64 nr_pages);
@@ -130,9 +132,11 @@ struct build {
 	u64 nr_pages;
 };
 
-u64 module_pages(const struct boot_module *module); // 0 allowed
+// Whole pages that a module takes; 0 for no module (0).
+u64 module_pages(const struct boot_module *module);
 // Loaders put modules on page borders; then the module's frames are its own.
 bool module_owns_frames(const struct boot_module *module);
+// Gives a module's frames to the heap, if it owns them.
 void module_free(const struct boot_module *module);
 
 // Takes all of dom0's frames, with kernel and initrd in their places. What held

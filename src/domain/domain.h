@@ -164,8 +164,8 @@ struct domain {
 extern struct domain *dom0;
 extern struct list domain_list;
 extern struct lock domain_list_lock; // guards the list; domain_find needs none
-#define for_each_vcpu(d, v)                                          \
-	for (u32 i_ = 0; i_ < (d)->max_vcpus; i_++)                  \
+#define for_each_vcpu(d, v)                         \
+	for (u32 i_ = 0; i_ < (d)->max_vcpus; i_++) \
 		if (((v) = (d)->vcpu[i_]) != NULL)
 
 // The running vCPU. Only where a guest entered us.
@@ -175,12 +175,14 @@ extern struct lock domain_list_lock; // guards the list; domain_find needs none
 // it, or 0 and *err = -ENOMEM, -EEXIST, -EINVAL.
 struct domain *must_check domain_create(domid_t id, u32 max_vcpus,
 					bool privileged, int *err);
+// The domain of that id, dying or not, or 0. Good until this hypercall (or this
+// turn of the processor) ends, see sched_quiesce_begin.
 struct domain *domain_find(domid_t id);
 // The domain that `caller` names by id (its own or DOMID_SELF; others for dom0
 // only), or 0 with *err = -ESRCH there is none, -EPERM not allowed.
 struct domain *must_check domain_target(struct domain *caller, domid_t id,
 					int *err);
-// Makes vCPU id of d, down. 0 or negative errno.
+// Makes vCPU id of d, down. -EINVAL id too large, -EEXIST, -ENOMEM.
 int must_check vcpu_create(struct domain *d, u32 id);
 // Frees a vCPU's structure after vcpu_reset.
 void vcpu_free(struct vcpu *v);
@@ -227,8 +229,8 @@ void domain_shutdown(struct domain *d, u32 code);
 void domain_shutdown_check(struct domain *d);
 
 // Machine control. Does not return.
-no_return void machine_restart(void);
-no_return void machine_poweroff(void);
+no_return void machine_restart(void); // all ways, one after the other
+no_return void machine_poweroff(void); // by ACPI; else halts with a line
 // After a fatal error: halt or restart as `noreboot` says.
 no_return void machine_stop(void);
 // What went wrong and a back trace; for what nobody outside can put right.

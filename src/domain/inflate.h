@@ -25,6 +25,7 @@ const char *must_check inflate_payload(const struct payload *p, void *out);
 // The results of one unpacker.
 enum inflate_result { INFLATE_OK, INFLATE_CORRUPT, INFLATE_NO_MEMORY };
 
+// One file each. CORRUPT also when more or less than out_bytes comes out.
 enum inflate_result inflate_gzip(const struct inflate *job);
 enum inflate_result inflate_bzip2(const struct inflate *job);
 enum inflate_result inflate_xz(const struct inflate *job);

@@ -34,11 +34,13 @@ struct port {
 #define PORTS_MAX 4096 // 2-level ABI, 64-bit guest
 #define PORTS_PER_BUCKET 128
 
+// The tables of a new domain. 0 or -ENOMEM (events_domain_free all the same).
 int must_check events_domain_init(struct domain *d);
 void events_domain_destroy(struct domain *d); // closes all ports
 void events_domain_free(struct domain *d); // then: frees the structures
 
-// Raises a port of d: sets the bits, wakes the vCPU.
+// Raises a port of d, which is valid: sets the bits, wakes the vCPU. Takes no
+// event lock; may be called with one held.
 void port_raise(struct domain *d, u32 port);
 // Raises a per-vCPU virq; nothing when the guest has not bound it.
 void virq_raise(struct vcpu *v, u32 virq);

@@ -7,12 +7,15 @@
 
 #ifdef __ASSEMBLY__
 
-#define EXTABLE(at, to)            \
-	.pushsection.extable, "a"; \
-	.balign 4;                 \
-	.long(at) -.;              \
-	.long(to) -.;              \
+// The formatter takes the directives for C.
+// clang-format off
+#define EXTABLE(at, to)              \
+	.pushsection .extable, "a" ; \
+	.balign	4 ;                  \
+	.long	(at) - . ;           \
+	.long	(to) - . ;           \
 	.popsection
+// clang-format on
 
 #else
 

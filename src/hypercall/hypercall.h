@@ -17,6 +17,7 @@ struct hcall {
 	bool restart; // set by hypercall_restart
 };
 
+// Returns what goes to the guest's RAX: 0, a number, or a negative errno.
 typedef i64 hypercall_fn(struct vcpu *v, struct hcall *h);
 
 #define HYPERCALL_MAX 64

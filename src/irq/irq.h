@@ -25,9 +25,11 @@
 void apic_init_boot(void); // finds it, maps it, masks the old PICs
 void apic_init_this(void); // enables it on this processor
 u32 apic_id_this(void);
+// Ends the interrupt in service. For irq_dispatch.
 void apic_eoi(void);
 // Returns when the local APIC has sent it (not: when it was taken).
 void apic_send_ipi(u32 apic_id, u8 vector);
+// INIT and STARTUP; a started processor begins at page << 12 in real mode.
 void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, u8 page);
 // One-shot timer: fires VEC_TIMER at now_ns() == when (soon if past). It may
@@ -41,11 +43,12 @@ u64 wall_clock_read(void); // seconds since 1970 from the RTC, 0 if none
 
 // IO-APIC. Needs apic_init_boot(). All lines are masked at first.
 void ioapic_init(void);
+// One more than the highest GSI.
 u32 ioapic_gsi_count(void);
 
 // Vector table. fn runs with IF=0 and must not need more than its arg.
 void irq_register(u8 vector, void (*fn)(void *arg), void *arg);
-// Allocates a device vector, or 0.
+// Allocates a device vector, or 0 when all are in use. irq_lock is held.
 u8 irq_alloc_vector(void);
 void irq_free_vector(u8 vector);
 // Runs what is registered for the vector, then acknowledges it at the local
@@ -62,7 +65,9 @@ int must_check irq_route_gsi_hv(u32 gsi, u8 vector);
 // held. Events for a bound pirq come by port_raise(d, port).
 int must_check pirq_bind(struct domain *d, u32 pirq, u32 port, bool share);
 void pirq_unbind(struct domain *d, u32 pirq); // harmless when not bound
+// The guest has served the device: a level line may ring again.
 void pirq_eoi(struct domain *d, u32 pirq);
+// Unmaps all that d has.
 void pirqs_domain_destroy(struct domain *d);
 
 // Powers off through ACPI S5, with the sleep types (0 to 7) of the firmware's

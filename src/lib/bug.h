@@ -11,6 +11,8 @@
 #define RF_DEBUG 0
 #endif
 
+// Use bug(). Prints place and reason with a back trace, and stops the machine
+// (boot/machine.c).
 no_return void bug_at(const char *file, int line, const char *what);
 
 #define bug(what) bug_at(__FILE__, __LINE__, (what))

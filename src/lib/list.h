@@ -9,16 +9,19 @@ struct list {
 	struct list *next, *prev;
 };
 
+// Makes l an empty list, or a node that is on none.
 static inline void list_init(struct list *l)
 {
 	l->next = l->prev = l;
 }
 
+// True for a head without nodes, and for a node that is on no list.
 static inline bool list_empty(const struct list *l)
 {
 	return l->next == l;
 }
 
+// Puts a node that is on no list at the end (head: in front) of one.
 static inline void list_add_tail(struct list *head, struct list *node)
 {
 	node->prev = head->prev;
@@ -32,7 +35,7 @@ static inline void list_add_head(struct list *head, struct list *node)
 	list_add_tail(head->next, node);
 }
 
-// Safe to call again on a node that is off every list already.
+// Takes node off its list. Safe to call again on a node that is off every list already.
 static inline void list_del(struct list *node)
 {
 	node->prev->next = node->next;
@@ -40,6 +43,8 @@ static inline void list_del(struct list *node)
 	list_init(node);
 }
 
+// The structure of which p is the member.
 #define list_entry(p, type, member) container_of(p, type, member)
+// The body must not take pos off the list.
 #define list_for_each(pos, head) \
 	for (pos = (head)->next; pos != (head); pos = pos->next)

@@ -22,6 +22,8 @@ struct lock {
 void lock_spin(void);
 u32 lock_self(void); // 1 + id of this processor
 
+// Waits for the lock, answering other processors meanwhile. Not to be taken by
+// its holder (debug builds stop).
 static inline void lock_get(struct lock *l)
 {
 	u32 free = 0;
@@ -35,6 +37,7 @@ static inline void lock_get(struct lock *l)
 	}
 }
 
+// Takes the lock if it is free. False: it is not.
 static inline bool lock_try(struct lock *l)
 {
 	u32 free = 0;
@@ -43,11 +46,13 @@ static inline bool lock_try(struct lock *l)
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
+// The holder lets go. Everything it wrote is seen by the next one.
 static inline void lock_put(struct lock *l)
 {
 	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
 
+// True when this processor holds the lock.
 static inline bool lock_mine(const struct lock *l)
 {
 	return __atomic_load_n(&l->held, __ATOMIC_RELAXED) == lock_self();

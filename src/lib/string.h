@@ -5,6 +5,7 @@
 
 #include "lib/types.h"
 
+// As in C17 and POSIX.
 void *memcpy(void *restrict dst, const void *restrict src, size_t n);
 void *memmove(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);

@@ -16,7 +16,7 @@ typedef uint64_t u64;
 typedef int32_t i32;
 typedef int64_t i64;
 
-// Machine frame number: a 4 KiB frame of the physical address space.
+// Machine frame number: number of a 4 KiB frame of the physical address space.
 typedef struct {
 	u64 n;
 } mfn_t;

@@ -129,10 +129,10 @@ static void count_domains(void)
 	struct list *at;
 	struct vcpu *v;
 
-	list_for_each(at, &domain_list) {
+	list_for_each (at, &domain_list) {
 		struct domain *d = list_entry(at, struct domain, link);
 
-		for_each_vcpu(d, v)
+		for_each_vcpu (d, v)
 			count_vcpu(v);
 	}
 }

@@ -30,7 +30,7 @@ static void insert(u32 at, maddr_t start, maddr_t end)
 		return; // a full table only loses the snippet
 	memmove(&ranges[at + 1], &ranges[at],
 		(range_count - at) * sizeof(ranges[0]));
-	ranges[at] = (struct range){ start, end };
+	ranges[at] = (struct range){start, end};
 	range_count++;
 }
 
@@ -41,10 +41,10 @@ static void add_ram_part(maddr_t start, maddr_t end, void *arg)
 
 	(void)arg;
 	for (u32 i = 0; (r = ram_range(i)) != NULL; i++) {
-		maddr_t from = max(ALIGN_UP(start, PAGE_SIZE),
-				   r->first << PAGE_SHIFT);
-		maddr_t to = min(ALIGN_DOWN(end, PAGE_SIZE),
-				 r->end << PAGE_SHIFT);
+		maddr_t from =
+			max(ALIGN_UP(start, PAGE_SIZE), r->first << PAGE_SHIFT);
+		maddr_t to =
+			min(ALIGN_DOWN(end, PAGE_SIZE), r->end << PAGE_SHIFT);
 
 		insert(range_count, from, to);
 	}

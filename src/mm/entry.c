@@ -122,8 +122,8 @@ int entry_get(const struct map_ask *ask, u32 level, mfn_t own, u64 *entry)
 
 	if (err)
 		return err;
-	return level == 1 ? page_get(ask, entry) :
-			    table_get(ask, level, own, *entry);
+	return level == 1 ? page_get(ask, entry)
+			  : table_get(ask, level, own, *entry);
 }
 
 static void page_put(u64 entry)

@@ -106,8 +106,8 @@ static int exchange_chunk(const struct exchange *x, u64 at)
 {
 	u64 *pfn = x->list + BIT(x->order);
 	u64 *new = pfn + x->out_per_chunk;
-	gva_t out = x->out +
-		    at / x->in_per_chunk * x->out_per_chunk * sizeof(u64);
+	gva_t out =
+		x->out + at / x->in_per_chunk * x->out_per_chunk * sizeof(u64);
 	int err = guest_read(pfn, out, x->out_per_chunk * sizeof(u64));
 
 	if (err)
@@ -150,9 +150,9 @@ static int decode(const struct memory_call *c, struct exchange *x)
 
 static int write_progress(const struct memory_call *c, u64 done)
 {
-	return guest_write(c->arg + offsetof(struct xen_memory_exchange,
-					     nr_exchanged),
-			   &done, sizeof(done));
+	return guest_write(
+		c->arg + offsetof(struct xen_memory_exchange, nr_exchanged),
+		&done, sizeof(done));
 }
 
 // nr_exchanged is kept in the guest's structure, so a restart goes on there.

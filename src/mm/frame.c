@@ -45,7 +45,7 @@ static void fill(u64 first, u64 end, struct frame pattern)
 	union {
 		struct frame frame[2];
 		u64 word[3];
-	} two = { .frame = { pattern, pattern } };
+	} two = {.frame = {pattern, pattern}};
 	u64 a = two.word[0], b = two.word[1], c = two.word[2];
 	u64 *at;
 
@@ -64,14 +64,14 @@ static void fill(u64 first, u64 end, struct frame pattern)
 void frames_claim(u64 first, u64 end)
 {
 	fill(first, end,
-	     (struct frame){ .ref = REF_ALLOCATED | 1, .owner = OWNER_HV });
+	     (struct frame){.ref = REF_ALLOCATED | 1, .owner = OWNER_HV});
 }
 
 // Everything is a hole or free at first; early_finish claims what is in use.
 static void fill_section(u64 s)
 {
-	const struct frame hole = { .owner = OWNER_IO };
-	const struct frame unused = { .owner = OWNER_FREE, .type = ~0u };
+	const struct frame hole = {.owner = OWNER_IO};
+	const struct frame unused = {.owner = OWNER_FREE, .type = ~0u};
 	u64 at = s << SECTION_SHIFT;
 	u64 end = (s + 1) << SECTION_SHIFT;
 	const struct ram_range *r;

@@ -42,7 +42,7 @@ static void push(u32 n, u32 order)
 {
 	u32 *head = &heads[zone_of(n)][order];
 
-	*links_of(n) = (struct links){ .next = *head, .prev = NONE };
+	*links_of(n) = (struct links){.next = *head, .prev = NONE};
 	if (*head != NONE)
 		links_of(*head)->prev = n;
 	*head = n;
@@ -59,7 +59,7 @@ static void unlink(u32 n, u32 order)
 		heads[zone_of(n)][order] = l->next;
 	if (l->next != NONE)
 		links_of(l->next)->prev = l->prev;
-	*l = (struct links){ 0, 0 };
+	*l = (struct links){0, 0};
 	frame_table[n].type = NOT_HEAD;
 }
 
@@ -96,8 +96,8 @@ void heap_add(maddr_t start, maddr_t end)
 	lock_get(&heap_lock);
 	total_frames += stop > n ? stop - n : 0;
 	while (n < stop) {
-		u32 order = n ? min((u32)__builtin_ctzl(n), ORDERS - 1u) :
-				ORDERS - 1u;
+		u32 order = n ? min((u32)__builtin_ctzl(n), ORDERS - 1u)
+			      : ORDERS - 1u;
 
 		while (BIT(order) > stop - n)
 			order--;

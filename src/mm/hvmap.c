@@ -73,8 +73,8 @@ void hvmap_back(u64 va, u64 bytes, void (*fn)(u64 va, maddr_t page))
 // Text and constants must not be writable by their direct-map addresses.
 static u64 direct_flags(maddr_t a)
 {
-	bool constant = a >= image_maddr(text_start) &&
-			a < image_maddr(rodata_end);
+	bool constant =
+		a >= image_maddr(text_start) && a < image_maddr(rodata_end);
 
 	return constant ? HV_RODATA : HV_DATA;
 }

@@ -144,7 +144,7 @@ void *kalloc(size_t bytes)
 	if (bytes > (size_t)1 << (MIN_SHIFT + CLASSES - 1))
 		return pages_alloc(bytes);
 	while ((size_t)1 << (MIN_SHIFT + class) < bytes)
-		class++;
+		class ++;
 	return object_alloc(class);
 }
 

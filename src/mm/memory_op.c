@@ -57,8 +57,8 @@ static i64 machphys_mapping(const struct memory_call *c)
 {
 	struct xen_machphys_mapping m = {
 		.v_start = M2P_BASE,
-		.v_end = M2P_BASE + ALIGN_UP(frame_limit() * sizeof(u64),
-					     LARGE_PAGE),
+		.v_end = M2P_BASE +
+			 ALIGN_UP(frame_limit() * sizeof(u64), LARGE_PAGE),
 		.max_mfn = frame_limit() - 1,
 	};
 
@@ -68,8 +68,8 @@ static i64 machphys_mapping(const struct memory_call *c)
 static i64 machphys_mfn_list(const struct memory_call *c)
 {
 	struct xen_machphys_mfn_list list;
-	u64 chunks = ALIGN_UP(frame_limit() * sizeof(u64), LARGE_PAGE) /
-		     LARGE_PAGE;
+	u64 chunks =
+		ALIGN_UP(frame_limit() * sizeof(u64), LARGE_PAGE) / LARGE_PAGE;
 	gva_t to;
 
 	if (guest_read(&list, c->arg, sizeof(list)))

@@ -54,7 +54,7 @@ struct frame {
 	u32 type;
 	u16 owner; // domain id or OWNER_*; fixed while ref > 0
 	u16 aux; // page table partly validated: next entry to do. Type count 0
-		 // or free: low bits of the TLB clock at that moment
+		// or free: low bits of the TLB clock at that moment
 };
 // While free: type is the order in a block's first frame, ~0 in others. The
 // free lists are threaded through the free memory itself.
@@ -100,7 +100,8 @@ int must_check type_put(mfn_t mfn);
 // that d may map (domain_shares_frame) counts as d's for TYPE_WRITABLE.
 int must_check frame_get_type(mfn_t mfn, enum frame_type type,
 			      struct domain *d);
-void frame_put_type(mfn_t mfn); // not for page tables of level 2 and up
+// Drops both. Not for page tables of level 2 and up.
+void frame_put_type(mfn_t mfn);
 // A vCPU's root: reference and type of level 4. They take d's lock themselves.
 // Errors as frame_get_type; put: 0 or -ERESTART (call again). CR3 must not
 // hold the root any more when it is put.
@@ -112,6 +113,7 @@ void root_put_later(struct vcpu *v, mfn_t root);
 // Works on what memory hypercalls of v left unfinished. 0 or -ERESTART.
 int must_check undo_finish(struct vcpu *v);
 
+// The type it has or last had.
 static inline enum frame_type frame_type_of(const struct frame *f)
 {
 	return (enum frame_type)(READ_ONCE(f->type) >> FT_TYPE_SHIFT);
@@ -130,7 +132,7 @@ void heap_add(maddr_t start, maddr_t end);
 mfn_t must_check heap_alloc(u32 order, u32 flags);
 // Takes frames back from OWNER_HV. Order as allocated.
 void heap_free(mfn_t mfn, u32 order);
-u64 heap_free_frames(void);
+u64 heap_free_frames(void); // now
 u64 heap_total_frames(void); // RAM ever given to the heap
 
 // Pages and small objects for the hypervisor's own use, zeroed, direct-mapped.
@@ -200,6 +202,7 @@ void iomem_restrict(mfn_t mfn, enum iomem_rule rule);
 // M2P: machine to pseudo-physical, readable by every guest.
 #define m2p_table ((u64 *)M2P_BASE)
 #define M2P_INVALID (~0ull)
+// mfn is RAM; pfn or M2P_INVALID.
 void m2p_set(mfn_t mfn, u64 pfn);
 
 // --------------------------------------------------------- guests' tables
@@ -213,7 +216,8 @@ void root_load(struct vcpu *v);
 // writes must go through these two: they keep cpu->cr3 and the TLB clock.
 void tlb_load_root(mfn_t root);
 
-// TLB. A flush reaches every processor that may hold entries of d.
+// TLB. A flush reaches every processor that may hold entries of d, and is done
+// when the function returns. local: this processor only.
 void tlb_flush_local(void);
 void tlb_flush_domain(struct domain *d);
 // Bit n of vcpu_mask[] (MAX_VCPUS bits): vCPU n of d.
@@ -224,7 +228,7 @@ void tlb_invlpg_local(gva_t va);
 // write to one of its page tables, and has been done for it (retry or skip).
 bool ptwr_fault(struct vcpu *v, struct regs *r, gva_t addr);
 
-// Walks d's current tables by software. Returns the L1 entry's value, or 0.
+// Walks v's kernel root by software, under d->lock, which it takes. Returns the L1 entry's value, or 0.
 u64 guest_walk_l1e(struct vcpu *v, gva_t va);
 
 // The auditor (debug builds, key 'a', tests): recounts every reference and

@@ -54,9 +54,9 @@ static int op_pin(struct ext *x)
 	if (!d || (d->dying && x->v->domain != d))
 		return -EINVAL;
 	lock_get(&d->lock);
-	err = pin_locked(d, mfn,
-			 (enum frame_type)(TYPE_L1 + x->op.cmd -
-					   MMUEXT_PIN_L1_TABLE));
+	err = pin_locked(
+		d, mfn,
+		(enum frame_type)(TYPE_L1 + x->op.cmd - MMUEXT_PIN_L1_TABLE));
 	lock_put(&d->lock);
 	if (err && err != -ERESTART)
 		log_guest(x->v->domain, LOG_WARN,
@@ -75,7 +75,8 @@ static int op_unpin(struct ext *x)
 		return -EINVAL;
 	lock_get(&d->lock);
 	if (__atomic_fetch_and(&mfn_frame(mfn)->type, ~FT_PINNED,
-			       __ATOMIC_SEQ_CST) & FT_PINNED) {
+			       __ATOMIC_SEQ_CST) &
+	    FT_PINNED) {
 		(void)!undo_table(x->v, mfn); // looked at after each op
 		err = 0;
 	}
@@ -151,12 +152,12 @@ static int op_flush(struct ext *x)
 		bool all;
 		int where;
 	} forms[] = {
-		{ MMUEXT_TLB_FLUSH_LOCAL, true, FLUSH_LOCAL },
-		{ MMUEXT_INVLPG_LOCAL, false, FLUSH_LOCAL },
-		{ MMUEXT_TLB_FLUSH_MULTI, true, FLUSH_MASK },
-		{ MMUEXT_INVLPG_MULTI, false, FLUSH_MASK },
-		{ MMUEXT_TLB_FLUSH_ALL, true, FLUSH_DOMAIN },
-		{ MMUEXT_INVLPG_ALL, false, FLUSH_DOMAIN },
+		{MMUEXT_TLB_FLUSH_LOCAL, true, FLUSH_LOCAL},
+		{MMUEXT_INVLPG_LOCAL, false, FLUSH_LOCAL},
+		{MMUEXT_TLB_FLUSH_MULTI, true, FLUSH_MASK},
+		{MMUEXT_INVLPG_MULTI, false, FLUSH_MASK},
+		{MMUEXT_TLB_FLUSH_ALL, true, FLUSH_DOMAIN},
+		{MMUEXT_INVLPG_ALL, false, FLUSH_DOMAIN},
 	};
 	u32 i = x->op.cmd - MMUEXT_TLB_FLUSH_LOCAL;
 	struct flush_ask ask = {
@@ -296,7 +297,7 @@ i64 hc_mmuext_op(struct vcpu *v, struct hcall *h)
 	u32 count = (u32)h->arg[1] & ~COUNT_RESTARTED;
 	gva_t total = h->arg[2];
 	u32 before = 0, done = 0;
-	struct ext x = { .v = v };
+	struct ext x = {.v = v};
 	int err = undo_finish(v);
 
 	if (unlikely(err))

@@ -43,6 +43,7 @@ void frame_discard(mfn_t mfn);
 // True when mfn has an entry in the frame table, RAM or not.
 bool frame_covered(u64 n);
 
+// Backs the M2P for all RAM, all ones, and shows it to guests.
 void m2p_init(void);
 
 // ------------------------------------------- the hypervisor's page tables

@@ -59,7 +59,7 @@ static int emulate(struct vcpu *v, const struct write_insn *w, u64 *entry,
 		   struct regs *r)
 {
 	struct domain *d = v->domain;
-	struct map_ask ask = { .d = d, .of = d, .owner = d->id };
+	struct map_ask ask = {.d = d, .of = d, .owner = d->id};
 	u32 shift = 8 * (w->address & 7);
 	u64 mask = (w->size == 8 ? ~0ull : BIT(8 * w->size) - 1) << shift;
 	struct regs after = *r;

@@ -26,7 +26,7 @@ static void add(u64 first, u64 end)
 	if (last && last->end == first)
 		last->end = end;
 	else
-		ranges[range_count++] = (struct ram_range){ first, end };
+		ranges[range_count++] = (struct ram_range){first, end};
 }
 
 void ram_init(const struct boot_info *bi)

@@ -80,7 +80,7 @@ int domain_relinquish_memory(struct domain *d)
 	struct vcpu *v;
 	int err;
 
-	for_each_vcpu(d, v)
+	for_each_vcpu (d, v)
 		if (undo_finish(v))
 			return -ERESTART;
 	lock_get(&d->lock);

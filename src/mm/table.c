@@ -12,7 +12,7 @@
 
 static struct map_ask own_frames(struct domain *d)
 {
-	return (struct map_ask){ .d = d, .of = d, .owner = d->id };
+	return (struct map_ask){.d = d, .of = d, .owner = d->id};
 }
 
 // Entries of L1s are many and cheap: counted at the end, never a stop.

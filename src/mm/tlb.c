@@ -36,7 +36,7 @@ static void await(struct cpu *c)
 static void flush_where(bool (*pick)(struct cpu *c, const void *arg),
 			const void *arg)
 {
-	u64 asked[MAX_CPUS / 64] = { 0 };
+	u64 asked[MAX_CPUS / 64] = {0};
 
 	for (u32 i = 0; i < cpu_count(); i++) {
 		struct cpu *c = cpu_of(i);
@@ -139,7 +139,7 @@ static bool runs_member(struct cpu *c, const void *arg)
 
 void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)
 {
-	struct vcpu_set s = { d, vcpu_mask };
+	struct vcpu_set s = {d, vcpu_mask};
 
 	flush_where(runs_member, &s);
 }

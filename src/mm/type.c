@@ -216,7 +216,8 @@ u32 table_level(mfn_t mfn, const struct domain *d)
 		return 0;
 	f = mfn_frame(mfn);
 	w = READ_ONCE(f->type);
-	if (f->owner != d->id || !(w & FT_VALID) || !kind_is_table(type_kind(w)))
+	if (f->owner != d->id || !(w & FT_VALID) ||
+	    !kind_is_table(type_kind(w)))
 		return 0;
 	return (u32)type_kind(w);
 }
@@ -236,7 +237,8 @@ bool type_hold(mfn_t mfn)
 		if ((old & FT_LOCKED) || (used && !(old & FT_VALID))) {
 			lock_spin();
 			old = READ_ONCE(f->type);
-		} else if (exchange(f, &old, used ? old + 1 : old | FT_LOCKED)) {
+		} else if (exchange(f, &old,
+				    used ? old + 1 : old | FT_LOCKED)) {
 			return true;
 		}
 	}

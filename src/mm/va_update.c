@@ -11,7 +11,7 @@
 static int update(struct vcpu *v, gva_t va, u64 value)
 {
 	struct domain *d = v->domain;
-	struct map_ask ask = { .d = d, .of = d, .owner = d->id };
+	struct map_ask ask = {.d = d, .of = d, .owner = d->id};
 	struct entry_change c = {
 		.level = 1,
 		.index = L1_INDEX(va),

@@ -16,8 +16,8 @@ mfn_t walk_l1_table(const struct vcpu *v, gva_t va)
 		return MFN_NONE;
 	for (u32 level = 4; level > 1; level--) {
 		const u64 *t = mfn_virt(table);
-		u64 e = READ_ONCE(t[va >> (12 + 9 * (level - 1)) &
-				    (ENTRIES - 1)]);
+		u64 e = READ_ONCE(
+			t[va >> (12 + 9 * (level - 1)) & (ENTRIES - 1)]);
 
 		if (!(e & PTE_P))
 			return MFN_NONE;

@@ -27,7 +27,7 @@ static inline void store_order(void)
 
 static struct vcpu_time_info time_info(void)
 {
-	bool stable = cpu_features.tsc_stable || cpu_count() == 1;
+	bool stable = cpu_features.tsc_stable || sched_guest_cpus() == 1;
 
 	return (struct vcpu_time_info){
 		.tsc_timestamp = tsc_scale.base_tsc,

@@ -12,6 +12,8 @@
 struct sched_policy {
 	const char *name;
 	void (*init_cpu)(u32 cpu);
+	// How many processors it gives to guests, the first ones.
+	u32 (*cpus)(void);
 	// The processor a new vCPU belongs to.
 	u32 (*place)(const struct vcpu *v);
 	// v became runnable: put it on the queue of v->cpu. woken: it slept;

@@ -65,6 +65,11 @@ void sched_init_cpu(struct cpu *c)
 	policy->init_cpu(c->id);
 }
 
+u32 sched_guest_cpus(void)
+{
+	return policy->cpus();
+}
+
 void sched_vcpu_init(struct vcpu *v)
 {
 	v->state = VCPU_DOWN;

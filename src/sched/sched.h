@@ -8,8 +8,13 @@
 #include "cpu/percpu.h"
 #include "domain/domain.h"
 
+// Chooses the policy by sched=, reads the wall clock. Once.
 void sched_init(void);
+// Makes a processor's queues. Before it calls sched_pick.
 void sched_init_cpu(struct cpu *c);
+
+// How many processors run guests; more vCPUs than that only take turns.
+u32 sched_guest_cpus(void);
 // Prepares a new vCPU: down, on the processor the policy chooses.
 void sched_vcpu_init(struct vcpu *v);
 
@@ -22,13 +27,15 @@ void vcpu_wake(struct vcpu *v);
 // The running vCPU waits for an event; the switch happens on the way out.
 // Does nothing when an event is pending already.
 void vcpu_block(struct vcpu *v);
+// The running vCPU lets others run first, if there are any.
 void vcpu_yield(struct vcpu *v);
 // Counted; pause takes effect on the way out if v runs here.
 void vcpu_pause(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
-// VCPUOP_up, down.
+// VCPUOP_up: v, which is initialised, wants to run from now on; down: no more.
+// Harmless when it is so already.
 void vcpu_up(struct vcpu *v);
 void vcpu_down(struct vcpu *v);
 

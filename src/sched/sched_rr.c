@@ -26,6 +26,12 @@ static void rr_init_cpu(u32 cpu)
 	list_init(&queues[cpu].waiting);
 }
 
+// It has no balance between processors, so guests stay on the first.
+static u32 rr_cpus(void)
+{
+	return 1;
+}
+
 static u32 rr_place(const struct vcpu *v maybe_unused)
 {
 	return 0;
@@ -76,6 +82,7 @@ static u64 rr_tick(const struct vcpu *v)
 const struct sched_policy sched_rr = {
 	.name = "rr",
 	.init_cpu = rr_init_cpu,
+	.cpus = rr_cpus,
 	.place = rr_place,
 	.insert = rr_insert,
 	.remove = rr_remove,

@@ -32,7 +32,7 @@ u64 now_ns(void);
 // Allocates the queue of processor c. 0 or -ENOMEM.
 int must_check timer_queue_init(struct cpu *c);
 
-// fn may set its timer again, and must not free it.
+// An inactive timer. fn may set it again, and must not free it.
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg);
 // Starts t on the current processor, or moves it when active already.
 void timer_set(struct timer *t, u64 expires_ns);

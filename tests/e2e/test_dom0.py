@@ -106,7 +106,7 @@ def look_at_clocks(m):
     for _ in range(20):
         before = time.monotonic()
         m.send("\n")
-        seen = m.expect(r"CLOCK ([\d.]+) ([\d.]+)", timeout=20)
+        seen = m.expect(r"CLOCK ([\d.]+) ([\d.]+)[\r\n]", timeout=20)
         after = time.monotonic()
         tries.append((after - before, (before + after) / 2,
                       float(seen[1]), float(seen[2])))

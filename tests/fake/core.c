@@ -31,6 +31,15 @@ weak u32 cpu_count(void)
 	return fake_cpus;
 }
 
+weak u32 sched_guest_cpus(void)
+{
+	return fake_cpus;
+}
+
+weak void counters_print(void)
+{
+}
+
 void fake_cpus_init(u32 n)
 {
 	void *p = mmap((void *)PERCPU_BASE, (size_t)n * PERCPU_SIZE,

@@ -67,6 +67,11 @@ weak void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error)
 {
 }
 
+weak bool descriptor_is_code64(const struct vcpu *v, u16 sel)
+{
+	return sel == SEL_USER_CS64;
+}
+
 weak void vcpu_block(struct vcpu *v)
 {
 	guest.blocked++;

@@ -17,7 +17,7 @@
 #define MAX_FAKE_DOMAINS 4
 
 struct boot_info boot_info;
-struct cpu_features cpu_features = { .phys_bits = 40, .nx = true };
+struct cpu_features cpu_features = {.phys_bits = 40, .nx = true};
 struct domain *dom0;
 struct list domain_list;
 u32 fake_work;
@@ -49,8 +49,8 @@ void fake_memory_init_map(const struct boot_info *bi)
 	}
 	list_init(&domain_list);
 	map_at(DIRECT_BASE, end);
-	map_at(FRAMES_BASE, ALIGN_UP(end / PAGE_SIZE * sizeof(struct frame),
-				     LARGE_PAGE));
+	map_at(FRAMES_BASE,
+	       ALIGN_UP(end / PAGE_SIZE * sizeof(struct frame), LARGE_PAGE));
 	map_at(M2P_BASE, ALIGN_UP(end / PAGE_SIZE * sizeof(u64), LARGE_PAGE));
 	memset(l2_entries, 0, sizeof(l2_entries));
 	fake_cpus_init(2);
@@ -74,8 +74,7 @@ void fake_memory_init(void)
 {
 	static const struct boot_info map = {
 		.e820_count = 2,
-		.e820 = { { 0, 0x9f000, E820_RAM },
-			  { MIB(1), MIB(16), E820_RAM } },
+		.e820 = {{0, 0x9f000, E820_RAM}, {MIB(1), MIB(16), E820_RAM}},
 	};
 
 	fake_memory_init_map(&map);
@@ -161,7 +160,7 @@ u64 *fake_words(u64 mfn)
 
 i64 fake_hypercall(struct vcpu *v, hypercall_fn *fn, u64 a, u64 b, u64 c, u64 d)
 {
-	struct hcall h = { .arg = { a, b, c, d } };
+	struct hcall h = {.arg = {a, b, c, d}};
 	i64 rc;
 
 	fake_restarts = 0;

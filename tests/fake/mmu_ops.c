@@ -24,14 +24,13 @@ static u8 next(void)
 	return at < end ? *at++ : 0;
 }
 
-#define must(cond)                                                  \
-	do {                                                        \
-		if (!(cond)) {                                      \
-			fprintf(stderr, "%s:%d: %s after %u ops\n", \
-				__FILE__, __LINE__, #cond,          \
-				result.ops);                        \
-			abort();                                    \
-		}                                                   \
+#define must(cond)                                                            \
+	do {                                                                  \
+		if (!(cond)) {                                                \
+			fprintf(stderr, "%s:%d: %s after %u ops\n", __FILE__, \
+				__LINE__, #cond, result.ops);                 \
+			abort();                                              \
+		}                                                             \
 	} while (0)
 
 // ------------------------------------------------------- the obvious model
@@ -70,7 +69,7 @@ static void reach_root(mfn_t root, u16 owner)
 
 static void find_tables(void)
 {
-	struct domain *all[] = { d0, d1 };
+	struct domain *all[] = {d0, d1};
 
 	memset(reached_as, 0, sizeof(reached_as));
 	for (u32 i = 0; i < 2; i++) {
@@ -186,7 +185,7 @@ static u64 any_frame(void)
 
 static u32 any_index(void)
 {
-	static const u16 some[] = { 0, 1, 2, 3, 4, 5, 255, 256, 271, 272, 511 };
+	static const u16 some[] = {0, 1, 2, 3, 4, 5, 255, 256, 271, 272, 511};
 
 	return some[next() % ARRAY_SIZE(some)];
 }
@@ -202,8 +201,9 @@ static u64 any_entry(void)
 	if (b & 0x20)
 		e &= ~(u64)(PTE_US | PTE_A | PTE_D);
 	if ((b & 0xc0) == 0xc0)
-		e |= (const u64[]){ PTE_PSE, PTE_G, PTE_PCD, PTE_NX, BIT(45),
-				    BIT(52), PTE_PWT, PTE_A }[next() & 7];
+		e |= (const u64[]){
+			PTE_PSE, PTE_G,   PTE_PCD, PTE_NX,
+			BIT(45), BIT(52), PTE_PWT, PTE_A}[next() & 7];
 	return e;
 }
 
@@ -244,7 +244,9 @@ static void update(u64 table, u32 index, u32 type, u64 value)
 			     DOMID_SELF);
 	if (foretold) {
 		if (rc != expected)
-			fprintf(stderr, "entry %u of 0x%lx: 0x%lx to 0x%lx: %ld, not %ld\n",
+			fprintf(stderr,
+				"entry %u of 0x%lx: 0x%lx to 0x%lx: %ld, not "
+				"%ld\n",
 				index, table, old, value, rc, expected);
 		must(rc == expected);
 		must(rc == 0 || fake_words(table)[index] == old);
@@ -274,16 +276,16 @@ static void op_va(void)
 {
 	u64 va = any_va();
 
-	count_result(fake_hypercall(s1.v, hc_update_va_mapping, va,
-				    any_entry(), next() & 3, 0));
+	count_result(fake_hypercall(s1.v, hc_update_va_mapping, va, any_entry(),
+				    next() & 3, 0));
 }
 
 static void op_pin(void)
 {
 	u32 level = next() & 3;
 
-	count_result(fake_mmuext(s1.v, MMUEXT_PIN_L1_TABLE + level,
-				 any_frame(), 0));
+	count_result(
+		fake_mmuext(s1.v, MMUEXT_PIN_L1_TABLE + level, any_frame(), 0));
 }
 
 static void op_unpin(void)
@@ -295,14 +297,14 @@ static void op_roots(void)
 {
 	u8 how = next();
 	struct mmuext_op op[2] = {
-		{ .cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = any_frame() },
-		{ .cmd = MMUEXT_NEW_USER_BASEPTR },
+		{.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = any_frame()},
+		{.cmd = MMUEXT_NEW_USER_BASEPTR},
 	};
 
 	op[1].arg1.mfn = how & 1 ? any_frame() : 0;
 	count_result(fake_hypercall(s1.v, hc_mmuext_op,
-				    gva_of(&op[how >> 1 & 1]),
-				    how & 2 ? 1 : 2, 0, DOMID_SELF));
+				    gva_of(&op[how >> 1 & 1]), how & 2 ? 1 : 2,
+				    0, DOMID_SELF));
 }
 
 // The guest stores to its own memory, where it can.
@@ -325,8 +327,7 @@ static void op_wipe(void)
 	u64 mfn = own[next() % OWN];
 	const struct frame *f = mfn_frame(MFN(mfn));
 
-	if (f->owner == d1->id &&
-	    !(f->type & (FT_COUNT_MASK | FT_PARTIAL)))
+	if (f->owner == d1->id && !(f->type & (FT_COUNT_MASK | FT_PARTIAL)))
 		memset(fake_words(mfn), 0, PAGE_SIZE);
 }
 
@@ -340,7 +341,8 @@ static void op_build(void)
 
 		mfn[i] = own[(next() % (OWN / 4)) * 4 + i];
 		f = mfn_frame(MFN(mfn[i]));
-		if (f->owner != d1->id || f->type & (FT_COUNT_MASK | FT_PARTIAL))
+		if (f->owner != d1->id ||
+		    f->type & (FT_COUNT_MASK | FT_PARTIAL))
 			return;
 	}
 	for (u32 i = 0; i < 4; i++) {
@@ -394,17 +396,17 @@ static void op_descriptors(void)
 static void op_write_fault(void)
 {
 	static const u8 insns[][6] = {
-		{ 0x48, 0x87, 0x07 }, // xchg %rax, (%rdi)
-		{ 0x48, 0x89, 0x07 }, // mov %rax, (%rdi)
-		{ 0xf0, 0x80, 0x27, 0xfd }, // lock andb $0xfd, (%rdi)
-		{ 0xf0, 0x48, 0x0f, 0xba, 0x37, 0x05 }, // lock btrq $5
-		{ 0xf0, 0x48, 0x0f, 0xb1, 0x0f }, // lock cmpxchg %rcx
-		{ 0x89, 0x07 }, // mov %eax, (%rdi)
-		{ 0x80, 0x0f, 0x02 }, // orb $2, (%rdi)
-		{ 0x48, 0x8b, 0x07 }, // a load
+		{0x48, 0x87, 0x07}, // xchg %rax, (%rdi)
+		{0x48, 0x89, 0x07}, // mov %rax, (%rdi)
+		{0xf0, 0x80, 0x27, 0xfd}, // lock andb $0xfd, (%rdi)
+		{0xf0, 0x48, 0x0f, 0xba, 0x37, 0x05}, // lock btrq $5
+		{0xf0, 0x48, 0x0f, 0xb1, 0x0f}, // lock cmpxchg %rcx
+		{0x89, 0x07}, // mov %eax, (%rdi)
+		{0x80, 0x0f, 0x02}, // orb $2, (%rdi)
+		{0x48, 0x8b, 0x07}, // a load
 	};
-	u8 code[16] = { 0 };
-	struct regs r = { .error = PFEC_P | PFEC_W | PFEC_U };
+	u8 code[16] = {0};
+	struct regs r = {.error = PFEC_P | PFEC_W | PFEC_U};
 	u64 addr = any_va() + 8 * any_index();
 
 	memcpy(code, insns[next() % ARRAY_SIZE(insns)], 6);
@@ -421,11 +423,9 @@ static void op_foreign(void)
 	u64 mfn = any_frame();
 	u8 b = next();
 
-	count_result(fake_update_for(s0.v, (s0.l1 << PAGE_SHIFT) +
-						   8 * (16 + b % 8),
-				     b & 0x80 ? entry_of(mfn, b & 0x40 ?
-							      E_RW : E_RO) : 0,
-				     1));
+	count_result(fake_update_for(
+		s0.v, (s0.l1 << PAGE_SHIFT) + 8 * (16 + b % 8),
+		b & 0x80 ? entry_of(mfn, b & 0x40 ? E_RW : E_RO) : 0, 1));
 }
 
 static void op_granularity(void)
@@ -442,18 +442,19 @@ static void op_abandon(void)
 		.cmd = next() & 1 ? MMUEXT_PIN_L4_TABLE : MMUEXT_UNPIN_TABLE,
 		.arg1.mfn = any_frame(),
 	};
-	struct hcall h = { .arg = { gva_of(&op), 1, 0, DOMID_SELF } };
+	struct hcall h = {.arg = {gva_of(&op), 1, 0, DOMID_SELF}};
 
 	cpu_this()->work = PREEMPT_BUDGET - 3;
 	count_result(hc_mmuext_op(s1.v, &h));
 }
 
 static void (*const ops[])(void) = {
-	op_update,	op_update, op_l1,	   op_va,    op_pin,
-	op_pin,		op_unpin,  op_roots,	   op_store, op_store,
-	op_wipe,	op_build,  op_l1,	   op_l1,    op_build,
-	op_balloon, op_descriptors, op_write_fault,
-	op_write_fault, op_foreign, op_granularity, op_abandon,
+	op_update,      op_update,      op_l1,          op_va,
+	op_pin,         op_pin,         op_unpin,       op_roots,
+	op_store,       op_store,       op_wipe,        op_build,
+	op_l1,          op_l1,          op_build,       op_balloon,
+	op_descriptors, op_write_fault, op_write_fault, op_foreign,
+	op_granularity, op_abandon,
 };
 
 // ---------------------------------------------------------- life and death
@@ -462,7 +463,7 @@ static void begin(void)
 {
 	static const struct boot_info map = {
 		.e820_count = 1,
-		.e820 = { { MIB(1), MIB(2), E820_RAM } },
+		.e820 = {{MIB(1), MIB(2), E820_RAM}},
 	};
 
 	fake_memory_init_map(&map);
@@ -482,7 +483,7 @@ static void begin(void)
 	must(fake_mmuext(s1.v, MMUEXT_PIN_L4_TABLE, s1.l4, 0) == 0);
 	must(fake_mmuext(s1.v, MMUEXT_NEW_BASEPTR, s1.l4, 0) == 0);
 	cpu_this()->loaded = s1.v;
-	result = (struct mmu_ops_result){ 0 };
+	result = (struct mmu_ops_result){0};
 }
 
 // Everything must come back when the guest dies.

@@ -7,7 +7,7 @@
 
 struct fake_space fake_space(struct domain *d)
 {
-	struct fake_space s = { .d = d, .v = d->vcpu[0] };
+	struct fake_space s = {.d = d, .v = d->vcpu[0]};
 
 	s.l4 = fake_frame(d);
 	s.l3 = fake_frame(d);
@@ -30,7 +30,7 @@ static i64 mmuext(struct vcpu *v, struct mmuext_op op, domid_t domid)
 
 i64 fake_mmuext(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
 {
-	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = arg1 };
+	struct mmuext_op op = {.cmd = cmd, .arg1.mfn = arg1};
 
 	op.arg2.src_mfn = arg2;
 	return mmuext(v, op, DOMID_SELF);
@@ -38,14 +38,14 @@ i64 fake_mmuext(struct vcpu *v, u32 cmd, u64 arg1, u64 arg2)
 
 i64 fake_mmuext_for(struct vcpu *v, u32 cmd, u64 arg1, domid_t domid)
 {
-	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = arg1 };
+	struct mmuext_op op = {.cmd = cmd, .arg1.mfn = arg1};
 
 	return mmuext(v, op, domid);
 }
 
 i64 fake_update_for(struct vcpu *v, u64 ptr, u64 value, u32 foreigndom)
 {
-	struct mmu_update req = { .ptr = ptr, .val = value };
+	struct mmu_update req = {.ptr = ptr, .val = value};
 	u32 done = 99;
 	i64 rc = fake_hypercall(v, hc_mmu_update, gva_of(&req), 1,
 				gva_of(&done), foreigndom);

@@ -475,6 +475,17 @@ static void long_rep_is_done_in_portions(void **state)
 	assert_int_equal(r.rdi, (u64)(buffer + 200));
 }
 
+static void string_forms_need_flat_segments(void **state)
+{
+	give_ports();
+	guest.vcpu.in_kernel = false;
+	guest.vcpu.iopl = 3;
+	r.cs = SEL_USER_CS32;
+	assert_false(RUN("\xf3\x6c"));
+	r.cs = SEL_USER_CS64;
+	DONE("\xf3\x6c");
+}
+
 static void rep_of_nothing_touches_nothing(void **state)
 {
 	give_ports();
@@ -551,6 +562,7 @@ int main(void)
 		T(rep_ins_stores_and_counts),
 		T(rep_outs_goes_down_when_told),
 		T(long_rep_is_done_in_portions),
+		T(string_forms_need_flat_segments),
 		T(rep_of_nothing_touches_nothing),
 		T(string_fault_is_the_guests),
 		T(forced_cpuid_needs_its_prefix),

@@ -54,10 +54,10 @@ static void sparse_maps(void **state)
 {
 	static const struct boot_info map = {
 		.e820_count = 4,
-		.e820 = { { MIB(1), MIB(9), E820_RAM },
-			  { MIB(10), MIB(10), E820_RAM }, // touches the first
-			  { MIB(20), MIB(100), E820_RESERVED },
-			  { GIB(6) + 0x800, MIB(4), E820_RAM } },
+		.e820 = {{MIB(1), MIB(9), E820_RAM},
+			 {MIB(10), MIB(10), E820_RAM}, // touches the first
+			 {MIB(20), MIB(100), E820_RESERVED},
+			 {GIB(6) + 0x800, MIB(4), E820_RAM}},
 	};
 	u64 high = GIB(6) >> PAGE_SHIFT;
 	mfn_t mfn;
@@ -168,9 +168,9 @@ static void freed_memory_is_clean(void **state)
 
 static void kalloc_sizes(void **state)
 {
-	static const size_t sizes[] = { 1,    8,    16,   17,   100,  128,
-					500,  1000, 1024, 1025, 2048, 4096,
-					4097, 9000, 70000 };
+	static const size_t sizes[] = {1,    8,    16,   17,   100,
+				       128,  500,  1000, 1024, 1025,
+				       2048, 4096, 4097, 9000, 70000};
 	void *p[ARRAY_SIZE(sizes)];
 	u64 before = heap_free_frames();
 

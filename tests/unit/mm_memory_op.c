@@ -77,12 +77,13 @@ static void populate(void **state)
 	assert_int_equal(x[0] % 32, 0);
 	assert_int_equal(m2p_table[x[0] + 31], 1031);
 	assert_int_equal(op(v1, XENMEM_current_reservation,
-			    &(struct xen_memory_domain){ DOMID_SELF }), 82);
+			    &(struct xen_memory_domain){DOMID_SELF}),
+			 82);
 }
 
 static void populate_stops(void **state)
 {
-	u64 x[3] = { 1, 2, 3 };
+	u64 x[3] = {1, 2, 3};
 	struct xen_memory_reservation r = list(x, 3, 8);
 
 	d1->max_pages = 600;
@@ -112,7 +113,7 @@ static void populate_stops(void **state)
 
 static void increase_and_decrease(void **state)
 {
-	u64 x[10] = { 0 };
+	u64 x[10] = {0};
 	struct xen_memory_reservation r = list(x, 10, 1);
 	u64 free_before = heap_free_frames();
 
@@ -184,7 +185,7 @@ static void exchange_for_contiguous(void **state)
 
 static void exchange_fails_cleanly(void **state)
 {
-	u64 in[32], out[2] = { 100, 116 };
+	u64 in[32], out[2] = {100, 116};
 	struct xen_memory_exchange e = swap(in, 32, 0, out, 2, 4);
 
 	for (u32 i = 0; i < 32; i++)
@@ -196,8 +197,7 @@ static void exchange_fails_cleanly(void **state)
 	assert_int_equal(out[1], 116);
 	frame_put(MFN(in[20]));
 	for (u32 i = 16; i < 32; i++)
-		assert_int_equal(mfn_frame(MFN(in[i]))->ref,
-				 REF_ALLOCATED | 1);
+		assert_int_equal(mfn_frame(MFN(in[i]))->ref, REF_ALLOCATED | 1);
 	assert_int_equal(mm_audit(), 0);
 	// It goes on where it was.
 	assert_int_equal(op(v0, XENMEM_exchange, &e), 0);
@@ -223,7 +223,7 @@ static void exchange_fails_cleanly(void **state)
 
 static void exchange_of_nonsense(void **state)
 {
-	u64 in[16] = { 0 }, out[16] = { 0 };
+	u64 in[16] = {0}, out[16] = {0};
 	struct xen_memory_exchange e = swap(in, 16, 0, out, 1, 3);
 
 	assert_int_equal(op(v0, XENMEM_exchange, &e), -EINVAL); // sizes
@@ -251,11 +251,10 @@ static void exchange_of_nonsense(void **state)
 
 static void questions(void **state)
 {
-	struct xen_memory_domain self = { DOMID_SELF }, other = { 1 },
-				 none = { 3 };
+	struct xen_memory_domain self = {DOMID_SELF}, other = {1}, none = {3};
 	struct xen_machphys_mapping m;
-	struct xen_machphys_mfn_list l = { .max_extents = 5 };
-	u64 mfns[5] = { 0 };
+	struct xen_machphys_mfn_list l = {.max_extents = 5};
+	u64 mfns[5] = {0};
 
 	assert_int_equal(op(v1, XENMEM_maximum_ram_page, NULL), FAKE_END - 1);
 	assert_int_equal(op(v1, XENMEM_maximum_reservation, &self), 1000);
@@ -306,10 +305,10 @@ static void claims(void **state)
 
 static void memory_maps(void **state)
 {
-	struct e820_entry got[8], given[2] = { { 0, MIB(1), E820_RAM },
-					       { GIB(1), 5, E820_RESERVED } };
-	struct xen_memory_map m = { .nr_entries = 8 };
-	struct xen_foreign_memory_map f = { .domid = 1 };
+	struct e820_entry got[8],
+		given[2] = {{0, MIB(1), E820_RAM}, {GIB(1), 5, E820_RESERVED}};
+	struct xen_memory_map m = {.nr_entries = 8};
+	struct xen_foreign_memory_map f = {.domid = 1};
 
 	m.buffer.p = got;
 	assert_int_equal(op(v0, XENMEM_machine_memory_map, &m), 0);

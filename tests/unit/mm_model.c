@@ -34,7 +34,7 @@ static u8 random8(void)
 static void random_guests(void **state)
 {
 	static u8 input[BYTES];
-	struct mmu_ops_result sum = { 0 };
+	struct mmu_ops_result sum = {0};
 
 	for (u32 i = 0; i < ROUNDS; i++) {
 		struct mmu_ops_result r;

@@ -53,7 +53,8 @@ static bool fault(const char *code, u64 addr, u64 rax)
 
 	memset(text, 0x90, sizeof(text));
 	memcpy(text, code, strnlen(code, 15));
-	r = (struct regs){ .error = PFEC_P | PFEC_W | PFEC_U, .rip = gva_of(text) };
+	r = (struct regs){.error = PFEC_P | PFEC_W | PFEC_U,
+			  .rip = gva_of(text)};
 	r.rdi = addr;
 	r.rax = rax;
 	return ptwr_fault(s.v, &r, addr);
@@ -71,7 +72,8 @@ static void set_and_clear(void **state)
 {
 	u64 rip;
 
-	assert_true(fault(MOV, L1_VA + 8 * 60, entry_of(spare, PTE_P | PTE_RW)));
+	assert_true(
+		fault(MOV, L1_VA + 8 * 60, entry_of(spare, PTE_P | PTE_RW)));
 	rip = r.rip;
 	assert_int_equal(fake_words(s.l1)[60],
 			 entry_of(spare, PTE_P | PTE_RW | PTE_US));
@@ -154,7 +156,7 @@ static void at_the_end_of_a_page(void **state)
 	memcpy(page + PAGE_SIZE - 3, MOV, 3);
 	fake_fault_at = page + PAGE_SIZE;
 	fake_fault_bytes = PAGE_SIZE;
-	r = (struct regs){ .error = PFEC_P | PFEC_W | PFEC_U };
+	r = (struct regs){.error = PFEC_P | PFEC_W | PFEC_U};
 	r.rip = gva_of(page) + PAGE_SIZE - 3;
 	r.rdi = L1_VA + 16;
 	assert_true(ptwr_fault(s.v, &r, L1_VA + 16));
@@ -173,12 +175,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(set_and_clear),
-		T(bytes_and_bits),
-		T(compare_exchange),
-		T(refused_values),
-		T(not_ours),
-		T(at_the_end_of_a_page),
+		T(set_and_clear),  T(bytes_and_bits), T(compare_exchange),
+		T(refused_values), T(not_ours),       T(at_the_end_of_a_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

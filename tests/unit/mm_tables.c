@@ -138,26 +138,26 @@ static void bad_contents(void **state)
 		u64 value;
 		i64 rc;
 	} bad[] = {
-		{ s.l1, entry_of(s.data[0], E_RW | PTE_G), -EINVAL },
-		{ s.l1, entry_of(BIT(40 - 12), E_RO), -EINVAL }, // address
-		{ s.l1, entry_of(s.data[0], E_RO | PTE_PCD), -EINVAL },
-		{ s.l1, entry_of(s.l1, E_RW), -EBUSY },
-		{ s.l1, entry_of(s.l2, E_RW), -EBUSY },
-		{ s.l1, entry_of(s.l4, E_RW), -EBUSY },
-		{ s.l1, entry_of(other.data[0], E_RO), -EPERM },
-		{ s.l1, entry_of(0x150, E_RO), -EPERM }, // the hypervisor's
-		{ s.l1, entry_of(FAKE_END + 7, E_RO), -EPERM }, // a device
-		{ s.l2, entry_of(s.l1, E_RW | PTE_PSE), -EINVAL },
-		{ s.l2, entry_of(s.l1, E_RW | PTE_PCD), -EINVAL },
-		{ s.l2, entry_of(s.l2, E_RO), -EINVAL },
-		{ s.l2, entry_of(s.l3, E_RO), -EINVAL },
-		{ s.l2, entry_of(other.l1, E_RO), -EPERM },
-		{ s.l2, entry_of(FAKE_END + 7, E_RO), -EPERM },
-		{ s.l3, entry_of(s.l3, E_RO), -EINVAL },
-		{ s.l3, entry_of(s.l1, E_RO), -EINVAL },
-		{ s.l4, entry_of(s.l4, E_RW), -EINVAL },
-		{ s.l4, entry_of(s.l2, E_RO), -EINVAL },
-		{ s.l4, entry_of(s.l3, E_RO | PTE_PWT), -EINVAL },
+		{s.l1, entry_of(s.data[0], E_RW | PTE_G), -EINVAL},
+		{s.l1, entry_of(BIT(40 - 12), E_RO), -EINVAL}, // address
+		{s.l1, entry_of(s.data[0], E_RO | PTE_PCD), -EINVAL},
+		{s.l1, entry_of(s.l1, E_RW), -EBUSY},
+		{s.l1, entry_of(s.l2, E_RW), -EBUSY},
+		{s.l1, entry_of(s.l4, E_RW), -EBUSY},
+		{s.l1, entry_of(other.data[0], E_RO), -EPERM},
+		{s.l1, entry_of(0x150, E_RO), -EPERM}, // the hypervisor's
+		{s.l1, entry_of(FAKE_END + 7, E_RO), -EPERM}, // a device
+		{s.l2, entry_of(s.l1, E_RW | PTE_PSE), -EINVAL},
+		{s.l2, entry_of(s.l1, E_RW | PTE_PCD), -EINVAL},
+		{s.l2, entry_of(s.l2, E_RO), -EINVAL},
+		{s.l2, entry_of(s.l3, E_RO), -EINVAL},
+		{s.l2, entry_of(other.l1, E_RO), -EPERM},
+		{s.l2, entry_of(FAKE_END + 7, E_RO), -EPERM},
+		{s.l3, entry_of(s.l3, E_RO), -EINVAL},
+		{s.l3, entry_of(s.l1, E_RO), -EINVAL},
+		{s.l4, entry_of(s.l4, E_RW), -EINVAL},
+		{s.l4, entry_of(s.l2, E_RO), -EINVAL},
+		{s.l4, entry_of(s.l3, E_RO | PTE_PWT), -EINVAL},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -248,8 +248,8 @@ static void interrupted_at_every_step(void **state)
 
 static i64 begin(u32 cmd, u64 mfn, u32 work, bool *restart)
 {
-	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = mfn };
-	struct hcall h = { .arg = { gva_of(&op), 1, 0, DOMID_SELF } };
+	struct mmuext_op op = {.cmd = cmd, .arg1.mfn = mfn};
+	struct hcall h = {.arg = {gva_of(&op), 1, 0, DOMID_SELF}};
 	i64 rc;
 
 	cpu_this()->work = work;
@@ -364,9 +364,9 @@ static void shared_pages(void **state)
 	fake_words(s.l1)[9] = entry_of(shared, E_RW);
 	assert_int_equal(pin(1, s.l1), 0);
 	assert_int_equal(uses(shared), 1);
-	assert_int_equal(fake_update(s.v, s.l1, 10,
-				     entry_of(d0->shared_mfn.n, E_RW)),
-			 -EPERM);
+	assert_int_equal(
+		fake_update(s.v, s.l1, 10, entry_of(d0->shared_mfn.n, E_RW)),
+		-EPERM);
 	assert_int_equal(frame_get_type(MFN(shared), TYPE_WRITABLE, d1), 0);
 	frame_put_type(MFN(shared));
 	assert_int_equal(frame_get_type(MFN(shared), TYPE_L1, d1), -EPERM);

@@ -60,14 +60,14 @@ static u64 maddr(u64 mfn, u32 index)
 
 static void set_and_clear_l1(void **state)
 {
-	assert_int_equal(fake_update(s.v, s.l1, 20,
-				     entry_of(spare, PTE_P | PTE_RW)), 0);
+	assert_int_equal(
+		fake_update(s.v, s.l1, 20, entry_of(spare, PTE_P | PTE_RW)), 0);
 	assert_int_equal(fake_words(s.l1)[20],
 			 entry_of(spare, PTE_P | PTE_RW | PTE_US));
 	assert_int_equal(uses(spare), 1);
 	// Only flags change: nothing is counted.
-	assert_int_equal(fake_update(s.v, s.l1, 20,
-				     entry_of(spare, E_RW | PTE_NX)), 0);
+	assert_int_equal(
+		fake_update(s.v, s.l1, 20, entry_of(spare, E_RW | PTE_NX)), 0);
 	assert_int_equal(fake_words(s.l1)[20], entry_of(spare, E_RW | PTE_NX));
 	assert_int_equal(uses(spare), 1);
 	assert_int_equal(fake_update(s.v, s.l1, 20, entry_of(spare, E_RO)), 0);
@@ -86,13 +86,13 @@ static void a_refused_value_changes_nothing(void **state)
 		u64 value;
 		i64 rc;
 	} bad[] = {
-		{ entry_of(s.l1, E_RW), -EBUSY },
-		{ entry_of(s.data[0], E_RW | PTE_G), -EINVAL },
-		{ entry_of(s.data[0], E_RW | BIT(45)), -EINVAL },
-		{ entry_of(s.data[0], E_RW | PTE_PCD), -EINVAL },
-		{ entry_of(0x150, E_RO), -EPERM },
-		{ entry_of(d0->shared_mfn.n, E_RO), -EPERM },
-		{ entry_of(0xfee00, E_RO), -EPERM },
+		{entry_of(s.l1, E_RW), -EBUSY},
+		{entry_of(s.data[0], E_RW | PTE_G), -EINVAL},
+		{entry_of(s.data[0], E_RW | BIT(45)), -EINVAL},
+		{entry_of(s.data[0], E_RW | PTE_PCD), -EINVAL},
+		{entry_of(0x150, E_RO), -EPERM},
+		{entry_of(d0->shared_mfn.n, E_RO), -EPERM},
+		{entry_of(0xfee00, E_RO), -EPERM},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -107,21 +107,25 @@ static void keeping_accessed_and_dirty(void **state)
 {
 	u64 bare = entry_of(s.data[0], PTE_P | PTE_RW | PTE_US);
 
-	assert_int_equal(fake_update_for(s.v, maddr(s.l1, 0) |
-					 MMU_PT_UPDATE_PRESERVE_AD, bare,
-					 DOMID_SELF), 0);
+	assert_int_equal(
+		fake_update_for(s.v, maddr(s.l1, 0) | MMU_PT_UPDATE_PRESERVE_AD,
+				bare, DOMID_SELF),
+		0);
 	assert_int_equal(fake_words(s.l1)[0], bare | PTE_A | PTE_D);
 	assert_int_equal(fake_update(s.v, s.l1, 0, bare), 0);
 	assert_int_equal(fake_words(s.l1)[0], bare);
-	assert_int_equal(fake_update_for(s.v, maddr(s.l1, 0) |
-					 MMU_PT_UPDATE_NO_TRANSLATE,
-					 bare | PTE_D, DOMID_SELF), 0);
+	assert_int_equal(
+		fake_update_for(s.v,
+				maddr(s.l1, 0) | MMU_PT_UPDATE_NO_TRANSLATE,
+				bare | PTE_D, DOMID_SELF),
+		0);
 	assert_int_equal(fake_words(s.l1)[0], bare | PTE_D);
 	// Bits of a swap entry are not A and D.
 	assert_int_equal(fake_update(s.v, s.l1, 0, PTE_A | PTE_D), 0);
-	assert_int_equal(fake_update_for(s.v, maddr(s.l1, 0) |
-					 MMU_PT_UPDATE_PRESERVE_AD, bare,
-					 DOMID_SELF), 0);
+	assert_int_equal(
+		fake_update_for(s.v, maddr(s.l1, 0) | MMU_PT_UPDATE_PRESERVE_AD,
+				bare, DOMID_SELF),
+		0);
 	assert_int_equal(fake_words(s.l1)[0], bare);
 }
 
@@ -136,19 +140,20 @@ static void upper_levels(void **state)
 	assert_int_equal(uses(l1), 1);
 	assert_int_equal(fake_update(s.v, s.l2, 9, entry_of(s.l2, E_RW)),
 			 -EINVAL);
-	assert_int_equal(fake_update(s.v, s.l2, 9,
-				     entry_of(l1, E_RW | PTE_PSE)), -EINVAL);
+	assert_int_equal(
+		fake_update(s.v, s.l2, 9, entry_of(l1, E_RW | PTE_PSE)),
+		-EINVAL);
 	assert_int_equal(fake_update(s.v, s.l3, 1, entry_of(s.l2, E_RW)), 0);
 	assert_int_equal(uses(s.l2), 2);
 	assert_int_equal(fake_update(s.v, s.l3, 1, 0), 0);
-	assert_int_equal(fake_update(s.v, s.l4, 300, entry_of(s.l3, PTE_P)),
-			 0);
+	assert_int_equal(fake_update(s.v, s.l4, 300, entry_of(s.l3, PTE_P)), 0);
 	assert_int_equal(fake_words(s.l4)[300],
 			 entry_of(s.l3, PTE_P | PTE_US | PTE_A));
 	for (u32 i = 256; i < 272; i++) {
 		assert_int_equal(fake_update(s.v, s.l4, i, 0), -EINVAL);
-		assert_int_equal(fake_update(s.v, s.l4, i,
-					     entry_of(s.l3, E_RW)), -EINVAL);
+		assert_int_equal(
+			fake_update(s.v, s.l4, i, entry_of(s.l3, E_RW)),
+			-EINVAL);
 	}
 	// The whole subtree goes, interrupted at every step.
 	fake_work = PREEMPT_BUDGET - 1;
@@ -172,26 +177,32 @@ static void frames_that_are_no_tables(void **state)
 	assert_int_equal(fake_update(s.v, 0x150, 0, 0), -EPERM);
 	assert_int_equal(fake_update(s.v, fake_frame(d0), 0, 0), -EPERM);
 	assert_int_equal(fake_update(s.v, FAKE_END + 1, 0, 0), -EPERM);
-	assert_int_equal(fake_update_for(s.v, maddr(s.l1, 0) | 4, 0,
-					 DOMID_SELF), -ENOSYS);
+	assert_int_equal(
+		fake_update_for(s.v, maddr(s.l1, 0) | 4, 0, DOMID_SELF),
+		-ENOSYS);
 }
 
 static void m2p_entries(void **state)
 {
 	u64 theirs = fake_frame(d0);
 
-	assert_int_equal(fake_update_for(s.v, maddr(spare, 0) |
-					 MMU_MACHPHYS_UPDATE, 42, DOMID_SELF),
+	assert_int_equal(fake_update_for(s.v,
+					 maddr(spare, 0) | MMU_MACHPHYS_UPDATE,
+					 42, DOMID_SELF),
 			 0);
 	assert_int_equal(m2p_table[spare], 42);
-	assert_int_equal(fake_update_for(s.v, maddr(theirs, 0) |
-					 MMU_MACHPHYS_UPDATE, 42, DOMID_SELF),
+	assert_int_equal(fake_update_for(s.v,
+					 maddr(theirs, 0) | MMU_MACHPHYS_UPDATE,
+					 42, DOMID_SELF),
 			 -EINVAL);
-	assert_int_equal(fake_update_for(d0->vcpu[0], maddr(spare, 0) |
-					 MMU_MACHPHYS_UPDATE, 43, 1), 0);
+	assert_int_equal(fake_update_for(d0->vcpu[0],
+					 maddr(spare, 0) | MMU_MACHPHYS_UPDATE,
+					 43, 1),
+			 0);
 	assert_int_equal(m2p_table[spare], 43);
-	assert_int_equal(fake_update_for(d0->vcpu[0], maddr(spare, 0) |
-					 MMU_MACHPHYS_UPDATE, 43, DOMID_IO),
+	assert_int_equal(fake_update_for(d0->vcpu[0],
+					 maddr(spare, 0) | MMU_MACHPHYS_UPDATE,
+					 43, DOMID_IO),
 			 -EINVAL);
 }
 
@@ -203,29 +214,33 @@ static void frames_of_others(void **state)
 
 	assert_int_equal(fake_mmuext(t.v, MMUEXT_PIN_L4_TABLE, t.l4, 0), 0);
 	// The control domain maps a frame of another domain.
-	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 9),
-					 entry_of(spare, E_RW), 1), 0);
+	assert_int_equal(
+		fake_update_for(t.v, maddr(t.l1, 9), entry_of(spare, E_RW), 1),
+		0);
 	assert_int_equal(uses(spare), 1);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L1_TABLE, spare, 0),
 			 -EINVAL);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 10),
 					 entry_of(spare, E_RW), DOMID_SELF),
 			 -EPERM);
-	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 10),
-					 entry_of(s.l1, E_RW), 1), -EBUSY);
-	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 10),
-					 entry_of(s.l1, E_RO), 1), 0);
+	assert_int_equal(
+		fake_update_for(t.v, maddr(t.l1, 10), entry_of(s.l1, E_RW), 1),
+		-EBUSY);
+	assert_int_equal(
+		fake_update_for(t.v, maddr(t.l1, 10), entry_of(s.l1, E_RO), 1),
+		0);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 11),
 					 entry_of(d1->shared_mfn.n, E_RW), 1),
 			 0);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 12), 0, 3), -ESRCH);
 	// Another's tables.
-	assert_int_equal(fake_update_for(t.v, maddr(s.l1, 9), 0,
-					 2u << 16 | 1), 0);
-	assert_int_equal(fake_update_for(t.v, maddr(s.l1, 9), 0,
-					 DOMID_SELF), -EPERM);
-	assert_int_equal(fake_update_for(t.v, maddr(s.l1, 9), 0,
-					 5u << 16 | DOMID_SELF), -ESRCH);
+	assert_int_equal(fake_update_for(t.v, maddr(s.l1, 9), 0, 2u << 16 | 1),
+			 0);
+	assert_int_equal(fake_update_for(t.v, maddr(s.l1, 9), 0, DOMID_SELF),
+			 -EPERM);
+	assert_int_equal(
+		fake_update_for(t.v, maddr(s.l1, 9), 0, 5u << 16 | DOMID_SELF),
+		-ESRCH);
 	// Not the other way round.
 	assert_int_equal(fake_update_for(s.v, maddr(s.l1, 9),
 					 entry_of(t.data[0], E_RO), 0),
@@ -233,20 +248,21 @@ static void frames_of_others(void **state)
 	assert_int_equal(fake_update_for(s.v, maddr(t.l1, 9), 0, 1u << 16 | 1),
 			 -EPERM);
 	// Devices.
-	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 13), device,
-					 DOMID_IO), 0);
-	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 13), device,
-					 DOMID_SELF), 0);
+	assert_int_equal(
+		fake_update_for(t.v, maddr(t.l1, 13), device, DOMID_IO), 0);
+	assert_int_equal(
+		fake_update_for(t.v, maddr(t.l1, 13), device, DOMID_SELF), 0);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 14), device, 1),
 			 -EPERM);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 14),
 					 entry_of(spare, E_RO), DOMID_IO),
 			 -EPERM);
-	assert_int_equal(fake_update_for(s.v, maddr(s.l1, 13), device,
-					 DOMID_IO), -EPERM);
+	assert_int_equal(
+		fake_update_for(s.v, maddr(s.l1, 13), device, DOMID_IO),
+		-EPERM);
 	d1->iomem = (struct rangeset *)0xfee00;
-	assert_int_equal(fake_update_for(s.v, maddr(s.l1, 13), device,
-					 DOMID_IO), 0);
+	assert_int_equal(
+		fake_update_for(s.v, maddr(s.l1, 13), device, DOMID_IO), 0);
 	iomem_restrict(MFN(0xfec00), IOMEM_READ_ONLY);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 15),
 					 entry_of(0xfec00, E_RW), DOMID_IO),
@@ -254,7 +270,8 @@ static void frames_of_others(void **state)
 	assert_int_equal(fake_words(t.l1)[15], entry_of(0xfec00, E_RO));
 	// The M2P, read-only, for the control domain.
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 16),
-					 entry_of(m2p, E_RO), DOMID_XEN), 0);
+					 entry_of(m2p, E_RO), DOMID_XEN),
+			 0);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 17),
 					 entry_of(m2p, E_RW), DOMID_XEN),
 			 -EPERM);
@@ -277,33 +294,41 @@ static void batches(void **state)
 		req[i].val = entry_of(s.data[i % 4], E_RW);
 	}
 	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 600,
-					gva_of(&done), DOMID_SELF), 0);
+					gva_of(&done), DOMID_SELF),
+			 0);
 	assert_int_equal(done, 600);
 	fake_work = PREEMPT_BUDGET - 100;
 	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 600,
-					gva_of(&done), DOMID_SELF), 0);
+					gva_of(&done), DOMID_SELF),
+			 0);
 	assert_int_equal(done, 600);
 	assert_int_equal(fake_restarts, 5);
 	req[333].val = entry_of(s.l1, E_RW);
 	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 600,
-					gva_of(&done), DOMID_SELF), -EBUSY);
+					gva_of(&done), DOMID_SELF),
+			 -EBUSY);
 	assert_int_equal(done, 333);
-	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 333,
-					0, DOMID_SELF), 0);
+	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 333, 0,
+					DOMID_SELF),
+			 0);
 	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 0,
-					gva_of(&done), DOMID_SELF), 0);
+					gva_of(&done), DOMID_SELF),
+			 0);
 	assert_int_equal(done, 0);
 	fake_fault_at = &req[10];
 	fake_fault_bytes = 1;
 	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 20,
-					gva_of(&done), DOMID_SELF), -EFAULT);
+					gva_of(&done), DOMID_SELF),
+			 -EFAULT);
 	assert_int_equal(done, 10);
 	fake_fault_at = &done;
 	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 1,
-					gva_of(&done), DOMID_SELF), -EFAULT);
+					gva_of(&done), DOMID_SELF),
+			 -EFAULT);
 	fake_fault_bytes = 0;
 	assert_int_equal(fake_hypercall(s.v, hc_mmu_update, gva_of(req), 20,
-					gva_of(&done), 7), -ESRCH);
+					gva_of(&done), 7),
+			 -ESRCH);
 	assert_int_equal(done, 0);
 }
 
@@ -343,7 +368,7 @@ static void by_address(void **state)
 
 static void flush_masks(void **state)
 {
-	u64 mask[2] = { 0, 0 };
+	u64 mask[2] = {0, 0};
 	u64 e = entry_of(s.data[0], E_RW);
 
 	assert_int_equal(va_update(0, e, UVMF_TLB_FLUSH | gva_of(mask)), 0);
@@ -367,20 +392,21 @@ static void flushes(void **state)
 
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_ALL, 0, 0), 0);
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0,
-				     gva_of(&mask)), 0);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0, gva_of(&mask)), 0);
 	assert_int_equal(fake_cr3_writes, 3);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 5, 0), 0);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_ALL, 5, 0), 0);
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_MULTI, 5,
-				     gva_of(&mask)), 0);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_INVLPG_MULTI, 5, gva_of(&mask)), 0);
 	assert_int_equal(fake_invlpgs, 3);
 	mask = 0;
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_MULTI, 5,
-				     gva_of(&mask)), 0);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_INVLPG_MULTI, 5, gva_of(&mask)), 0);
 	assert_int_equal(fake_invlpgs, 3);
-	assert_int_equal(fake_mmuext_for(d0->vcpu[0], MMUEXT_TLB_FLUSH_LOCAL,
-					 0, 1), -EPERM);
+	assert_int_equal(
+		fake_mmuext_for(d0->vcpu[0], MMUEXT_TLB_FLUSH_LOCAL, 0, 1),
+		-EPERM);
 }
 
 // vCPU 1 runs on the second processor.
@@ -400,12 +426,12 @@ static void flushes_elsewhere(void **state)
 	cpu_of(1)->online = true;
 	cpu_of(1)->loaded = &second;
 	cpu_of(1)->cr3 = hv_root().n << PAGE_SHIFT;
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0,
-				     gva_of(&mask)), 0);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0, gva_of(&mask)), 0);
 	assert_int_equal(fake_ipis, 0); // it has no guest's root
 	cpu_of(1)->cr3 = 0x5000;
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0,
-				     gva_of(&mask)), 0);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0, gva_of(&mask)), 0);
 	assert_int_equal(fake_ipis, 1);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_ALL, 0, 0), 0);
 	assert_int_equal(fake_ipis, 2);
@@ -428,12 +454,13 @@ static void both_roots_at_once(void **state)
 {
 	struct fake_space t = fake_space(d1);
 	struct mmuext_op op[2] = {
-		{ .cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = t.l4 },
-		{ .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = s.l4 },
+		{.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = t.l4},
+		{.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = s.l4},
 	};
 
-	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 2, 0,
-					DOMID_SELF), 0);
+	assert_int_equal(
+		fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 2, 0, DOMID_SELF),
+		0);
 	assert_int_equal(fake_cr3_writes, 1);
 	assert_int_equal(s.v->kernel_root.n, t.l4);
 	assert_int_equal(s.v->user_root.n, s.l4);
@@ -445,8 +472,9 @@ static void both_roots_at_once(void **state)
 	op[0].arg1.mfn = s.l4;
 	op[1].arg1.mfn = 0;
 	fake_work = PREEMPT_BUDGET - 1;
-	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 2, 0,
-					DOMID_SELF), 0);
+	assert_int_equal(
+		fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 2, 0, DOMID_SELF),
+		0);
 	assert_true(fake_restarts > 100);
 	assert_true(mfn_is_none(s.v->user_root));
 	assert_int_equal(uses(t.l4), 0);
@@ -460,8 +488,9 @@ static void both_roots_at_once(void **state)
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_NEW_USER_BASEPTR, s.l3, 0),
 			 -EINVAL);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_NEW_BASEPTR, 0, 0), -EPERM);
-	assert_int_equal(fake_mmuext_for(d0->vcpu[0], MMUEXT_NEW_BASEPTR,
-					 s.l4, 1), -EINVAL);
+	assert_int_equal(
+		fake_mmuext_for(d0->vcpu[0], MMUEXT_NEW_BASEPTR, s.l4, 1),
+		-EINVAL);
 	assert_int_equal(s.v->kernel_root.n, s.l4);
 }
 
@@ -469,21 +498,23 @@ static void two_old_roots(void **state)
 {
 	struct fake_space t = fake_space(d1), u = fake_space(d1);
 	struct mmuext_op op[3] = {
-		{ .cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = t.l4 },
-		{ .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = u.l4 },
-		{ .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = s.l4 },
+		{.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = t.l4},
+		{.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = u.l4},
+		{.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = s.l4},
 	};
-	u32 done;
+	u32 done = 0;
 
 	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 3,
-					gva_of(&done), DOMID_SELF), 0);
+					gva_of(&done), DOMID_SELF),
+			 0);
 	assert_int_equal(done, 3);
 	assert_int_equal(uses(s.l4), 0);
 	op[0].arg1.mfn = s.l4;
 	op[1].arg1.mfn = s.l4;
 	fake_work = PREEMPT_BUDGET - 1;
 	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 2,
-					gva_of(&done), DOMID_SELF), 0);
+					gva_of(&done), DOMID_SELF),
+			 0);
 	assert_int_equal(done, 2);
 	assert_int_equal(uses(t.l4), 0);
 	assert_int_equal(uses(u.l4), 0);
@@ -494,24 +525,26 @@ static void two_old_roots(void **state)
 static void whole_frames(void **state)
 {
 	memset(fake_words(s.data[0]), 0x11, PAGE_SIZE);
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_COPY_PAGE, s.data[1],
-				     s.data[0]), 0);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_COPY_PAGE, s.data[1], s.data[0]), 0);
 	assert_memory_equal(fake_words(s.data[0]), fake_words(s.data[1]),
 			    PAGE_SIZE);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_CLEAR_PAGE, s.data[0], 0), 0);
 	assert_int_equal(fake_words(s.data[0])[511], 0);
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_CLEAR_PAGE, s.l1, 0),
-			 -EINVAL);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_CLEAR_PAGE, s.l1, 0), -EINVAL);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_COPY_PAGE, s.l1, s.data[0]),
 			 -EINVAL);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_COPY_PAGE, s.data[0], 0x150),
 			 -EINVAL);
 	assert_int_equal(fake_mmuext_for(d0->vcpu[0], MMUEXT_CLEAR_PAGE,
-					 s.data[1], DOMID_IO), -EINVAL);
+					 s.data[1], DOMID_IO),
+			 -EINVAL);
 	assert_int_equal(fake_mmuext_for(d0->vcpu[0], MMUEXT_COPY_PAGE,
-					 s.data[1], DOMID_IO), -EINVAL);
-	assert_int_equal(fake_mmuext_for(d0->vcpu[0], MMUEXT_CLEAR_PAGE,
-					 s.data[1], 1), 0);
+					 s.data[1], DOMID_IO),
+			 -EINVAL);
+	assert_int_equal(
+		fake_mmuext_for(d0->vcpu[0], MMUEXT_CLEAR_PAGE, s.data[1], 1),
+		0);
 	assert_int_equal(fake_words(s.data[1])[0], 0);
 }
 
@@ -530,17 +563,21 @@ static void the_rest(void **state)
 			 -EOPNOTSUPP);
 	assert_int_equal(fake_mmuext(s.v, 14, 0, 0), -ENOSYS);
 	assert_int_equal(fake_mmuext(s.v, 99, 0, 0), -ENOSYS);
-	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, 0, 0,
-					gva_of(&done), DOMID_SELF), 0);
+	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, 0, 0, gva_of(&done),
+					DOMID_SELF),
+			 0);
 	assert_int_equal(done, 0);
-	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, 0, 0,
-					gva_of(&done), 3), -ESRCH);
+	assert_int_equal(
+		fake_hypercall(s.v, hc_mmuext_op, 0, 0, gva_of(&done), 3),
+		-ESRCH);
 	fake_fault_at = &done;
 	fake_fault_bytes = 4;
-	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, 0, 0,
-					gva_of(&done), DOMID_SELF), -EFAULT);
-	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, gva_of(&done), 1,
-					0, DOMID_SELF), -EFAULT);
+	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, 0, 0, gva_of(&done),
+					DOMID_SELF),
+			 -EFAULT);
+	assert_int_equal(fake_hypercall(s.v, hc_mmuext_op, gva_of(&done), 1, 0,
+					DOMID_SELF),
+			 -EFAULT);
 	fake_fault_bytes = 0;
 }
 
@@ -557,8 +594,9 @@ static void pins_for_others(void **state)
 			 -EPERM);
 	assert_int_equal(fake_mmuext_for(v0, MMUEXT_UNPIN_TABLE, t.l4, 0),
 			 -EINVAL);
-	assert_int_equal(fake_mmuext_for(v0, MMUEXT_PIN_L4_TABLE, t.l4,
-					 DOMID_IO), -EINVAL);
+	assert_int_equal(
+		fake_mmuext_for(v0, MMUEXT_PIN_L4_TABLE, t.l4, DOMID_IO),
+		-EINVAL);
 	d1->dying = DOMAIN_DYING;
 	assert_int_equal(fake_mmuext_for(v0, MMUEXT_PIN_L4_TABLE, t.l4, 1),
 			 -EINVAL);
