@@ -46,7 +46,6 @@
 
 #define MAX_CPUS		128
 #define MAX_VCPUS		128	// per domain
-#define MAX_DOMAINS		1024
 
 // Selectors, in the reserved part of the GDT (page 14). The ring-3 ones are
 // ABI (FLAT_RING3_*), the others are ours.

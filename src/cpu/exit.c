@@ -16,10 +16,10 @@ static void do_pending(struct cpu *c, struct regs *r)
 
 	if (bits & PENDING_TIMER)
 		timer_run();
+	if (bits & PENDING_NMI)
+		vcpu_kick(dom0->vcpu[0]);
 	if ((bits & PENDING_SCHED) || !c->curr)
 		sched_pick(r);
-	if ((bits & PENDING_ROOT) && c->curr)
-		root_load(c->curr);
 }
 
 // An interrupt that sets a bit after the test is taken inside cpu_idle_wait().

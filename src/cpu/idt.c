@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The interrupt descriptor table: one for all processors, read-only after
+// The interrupt descriptor table: one for all processors, not changed after
 // idt_init(). Every gate is an interrupt gate, so all handlers start with
 // interrupts off. Guests may raise three vectors by an instruction of their
 // own, INT3, INTO and INT 0x80; any other INT n ends in #GP and is looked at

@@ -42,6 +42,7 @@ static void nmi(void)
 	__atomic_or_fetch(&dom0->shared->arch.nmi_reason, bits,
 			  __ATOMIC_SEQ_CST);
 	WRITE_ONCE(v->nmi_pending, true);
+	cpu_pend(cpu_this(), PENDING_NMI);
 }
 
 static no_return void machine_check(const struct regs *r)

@@ -39,8 +39,7 @@ enum counter {
 // Bits of cpu->pending: rare work for the way out to the guest.
 #define PENDING_SCHED 0x1u // ask the scheduler who runs next
 #define PENDING_TIMER 0x2u // the timer interrupt came: run expired timers
-#define PENDING_KEYS 0x4u // serial input to look at
-#define PENDING_ROOT 0x8u // the running vCPU's root must be reloaded
+#define PENDING_NMI 0x4u // an NMI for dom0 came: wake it
 
 struct tss {
 	u32 reserved0;

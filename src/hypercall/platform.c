@@ -19,13 +19,9 @@
 
 static int set_wall_clock(u64 secs, u32 nsecs, u64 system_ns)
 {
-	struct list *l;
-
 	if (nsecs >= NS_PER_S)
 		return -EINVAL;
 	clock_set_wall(secs, nsecs, system_ns);
-	list_for_each (l, &domain_list)
-		clock_update_wall(list_entry(l, struct domain, link));
 	return 0;
 }
 

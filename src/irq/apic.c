@@ -264,7 +264,7 @@ void apic_init_boot(void)
 	deadline = cpu_features.leaf1_c & CPUID1_C_DEADLINE;
 	if (!x2apic)
 		apic_regs = mmio_map(addr, PAGE_SIZE);
-	iomem_restrict(maddr_mfn(addr), IOMEM_NEVER);
+	iomem_restrict(maddr_mfn(addr), 1, IOMEM_NEVER);
 
 	pic_mask();
 	irq_register(VEC_TIMER, timer_interrupt, NULL);

@@ -282,7 +282,7 @@ static void chip_init(struct ioapic *io, const struct acpi_ioapic *acpi)
 	io->version = chip_read(io, IOAPIC_VERSION);
 	io->arbitration = chip_read(io, IOAPIC_ARBITRATION);
 	io->count = min((io->version >> 16 & 0xff) + 1, (u32)MAX_ENTRIES);
-	iomem_restrict(maddr_mfn(acpi->addr), IOMEM_NEVER);
+	iomem_restrict(maddr_mfn(acpi->addr), 1, IOMEM_NEVER);
 	for (u32 i = 0; i < io->count; i++)
 		entry_init(io, i);
 }

@@ -116,9 +116,8 @@ static int table_map(maddr_t addr, u32 entries, struct msix_table **table)
 	t->addr = addr;
 	t->entries = entries;
 	t->regs = mmio_map(addr, bytes);
-	for (u64 n = addr >> PAGE_SHIFT; n <= (addr + bytes - 1) >> PAGE_SHIFT;
-	     n++)
-		iomem_restrict(MFN(n), IOMEM_READ_ONLY);
+	iomem_restrict(maddr_mfn(addr), PAGES_OF(addr % PAGE_SIZE + bytes),
+		       IOMEM_READ_ONLY);
 	list_add_tail(&tables, &t->link);
 	table_count++;
 	*table = t;

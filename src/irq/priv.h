@@ -31,6 +31,7 @@ static inline u32 msi_address(u32 apic_id)
 	return 0xfee00000 | apic_id << 12;
 }
 
+// Moves the 8259s off the exception vectors and masks them, if there are any.
 void pic_mask(void);
 
 // ------------------------------------------------------------------ time
@@ -68,8 +69,11 @@ struct gsi_mode {
 	bool low; // active low, else high
 };
 
+// True when some IO-APIC has that line.
 bool gsi_exists(u32 gsi);
+// How ISA, PCI and ACPI's overrides say that it is wired.
 struct gsi_mode gsi_default_mode(u32 gsi);
+// A redirection table entry as the chip has it, fixed delivery.
 u64 rte_compose(u8 vector, struct gsi_mode mode, u32 apic_id, bool masked);
 // From here on, with irq_lock held, for a GSI that exists.
 bool gsi_is_level(u32 gsi);

@@ -35,7 +35,7 @@ static bool hpet_start(struct reference *r)
 	period = mmio_read32(hpet + HPET_PERIOD);
 	if (!period || period > HPET_PERIOD_MAX)
 		return false;
-	iomem_restrict(maddr_mfn(machine.hpet), IOMEM_READ_ONLY);
+	iomem_restrict(maddr_mfn(machine.hpet), 1, IOMEM_READ_ONLY);
 	// Its interrupts would come in place of the PIT's and the RTC's.
 	config = mmio_read32(hpet + HPET_CONFIG) & ~(u32)HPET_LEGACY_ROUTES;
 	mmio_write32(hpet + HPET_CONFIG, config | HPET_ENABLE);

@@ -30,6 +30,7 @@ static inline void list_add_tail(struct list *head, struct list *node)
 	head->prev = node;
 }
 
+// The same at the beginning.
 static inline void list_add_head(struct list *head, struct list *node)
 {
 	list_add_tail(head->next, node);

@@ -27,6 +27,7 @@ typedef u64 gva_t; // virtual address in a guest; never dereferenced directly
 #define MFN(x) ((mfn_t){(x)})
 #define MFN_NONE MFN(~0ull)
 
+// Comparing, and frame number from and to the address of its first byte.
 static inline bool mfn_eq(mfn_t a, mfn_t b)
 {
 	return a.n == b.n;

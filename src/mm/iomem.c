@@ -7,21 +7,23 @@
 #include "domain/rangeset.h"
 #include "mm/priv.h"
 
-#define MAX_RULES 256
+// One a device: all MSI-X tables that irq/msi.c takes, and a few APICs.
+#define MAX_RULES 640
 
 static struct {
-	u64 mfn;
+	u64 first, end; // frames
 	enum iomem_rule rule;
 } rules[MAX_RULES];
 static u32 rule_count;
 static struct lock rules_lock = LOCK_INIT;
 
-void iomem_restrict(mfn_t mfn, enum iomem_rule rule)
+void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 {
 	lock_get(&rules_lock);
 	if (rule_count == MAX_RULES)
 		panic("too many restricted device frames");
-	rules[rule_count].mfn = mfn.n;
+	rules[rule_count].first = first.n;
+	rules[rule_count].end = first.n + frames;
 	rules[rule_count].rule = rule;
 	// Readers take no lock: the entry must be there before the count.
 	__atomic_store_n(&rule_count, rule_count + 1, __ATOMIC_RELEASE);
@@ -33,7 +35,8 @@ static bool has_rule(mfn_t mfn, enum iomem_rule rule)
 	u32 n = __atomic_load_n(&rule_count, __ATOMIC_ACQUIRE);
 
 	for (u32 i = 0; i < n; i++)
-		if (rules[i].mfn == mfn.n && rules[i].rule == rule)
+		if (mfn.n >= rules[i].first && mfn.n < rules[i].end &&
+		    rules[i].rule == rule)
 			return true;
 	return false;
 }

@@ -69,6 +69,7 @@ u64 frame_limit(void);
 // True for a frame that the frame table covers and that is RAM.
 bool mfn_is_ram(mfn_t mfn);
 
+// Both ways; mfn is RAM.
 static inline struct frame *mfn_frame(mfn_t mfn)
 {
 	return &frame_table[mfn.n];
@@ -156,6 +157,7 @@ int must_check domain_relinquish_memory(struct domain *d);
 
 // --------------------------------------------- hypervisor's address space
 
+// Where RAM (or the first MiB) is in the direct map.
 static inline void *maddr_virt(maddr_t a)
 {
 	return (void *)(DIRECT_BASE + a);
@@ -172,6 +174,7 @@ static inline maddr_t virt_maddr(const void *p)
 	return (u64)p - DIRECT_BASE;
 }
 
+// Likewise.
 static inline mfn_t virt_mfn(const void *p)
 {
 	return maddr_mfn(virt_maddr(p));
@@ -195,9 +198,9 @@ u64 *percpu_pte(u64 va);
 // Boot-time and dom0 checks: may d map this non-RAM frame?
 bool iomem_allowed(const struct domain *d, mfn_t mfn);
 bool iomem_read_only(mfn_t mfn);
-// Marks a device frame that no guest may map (APICs) or only read-only.
+// Marks device frames that no guest may map (APICs) or only read-only.
 enum iomem_rule { IOMEM_NEVER, IOMEM_READ_ONLY };
-void iomem_restrict(mfn_t mfn, enum iomem_rule rule);
+void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule);
 
 // M2P: machine to pseudo-physical, readable by every guest.
 #define m2p_table ((u64 *)M2P_BASE)

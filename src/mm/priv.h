@@ -75,11 +75,13 @@ static inline u32 type_count(u32 word)
 	return word & FT_COUNT_MASK;
 }
 
+// Parts of a type word.
 static inline enum frame_type type_kind(u32 word)
 {
 	return (enum frame_type)(word >> FT_TYPE_SHIFT);
 }
 
+// True for page tables of all levels.
 static inline bool kind_is_table(enum frame_type t)
 {
 	return t >= TYPE_L1 && t <= TYPE_L4;
@@ -121,6 +123,7 @@ bool entry_is_ours(u32 level, u32 index);
 // The checks and forced bits alone.
 int must_check entry_check(const struct map_ask *ask, u32 level, u64 *entry);
 
+// The frame that an entry names.
 static inline mfn_t entry_mfn(u64 entry)
 {
 	return maddr_mfn(entry & PTE_ADDR);
@@ -135,6 +138,8 @@ struct entry_change {
 	u64 value;
 	bool keep_ad;
 };
+// 0, or entry_get's errors with nothing changed; -EINVAL also for an entry of
+// the hypervisor's. Look at undo_pending(v) afterwards.
 int must_check entry_change(struct vcpu *v, const struct map_ask *ask,
 			    const struct entry_change *c);
 // Atomically replaces an L1 entry that still is `old` (A and D apart: -EAGAIN
@@ -174,6 +179,7 @@ struct flush_ask {
 	enum { FLUSH_LOCAL, FLUSH_DOMAIN, FLUSH_MASK } where;
 	u64 mask[MAX_VCPUS / 64];
 };
+// Carries it out for v, which runs here; done when it returns.
 void flush_do(struct vcpu *v, const struct flush_ask *ask);
 // Reads a guest's vCPU bitmap into ask->mask. 0 or -EFAULT.
 int must_check flush_read_mask(const struct vcpu *v, gva_t bitmap,
@@ -192,7 +198,9 @@ struct memory_call {
 	gva_t arg;
 	u64 start;
 };
+// Has the guest repeat the call with `done` elements noted in the command.
 i64 memory_op_restart(const struct memory_call *c, u64 done);
+// The sub-operations, for the table in memory_op.c.
 i64 memory_reservation(const struct memory_call *c);
 i64 memory_claim(const struct memory_call *c);
 i64 memory_exchange(const struct memory_call *c);

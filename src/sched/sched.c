@@ -49,12 +49,23 @@ static void slice_over(void *arg)
 	kick_cpu(arg, PENDING_SCHED);
 }
 
+static const struct sched_policy *policy_named(const char *name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(policies); i++)
+		if (!strcmp(name, policies[i]->name))
+			return policies[i];
+	return NULL;
+}
+
 void sched_init(void)
 {
-	policy = policies[0];
-	for (u32 i = 0; i < ARRAY_SIZE(policies); i++)
-		if (!strcmp(boot_options.sched, policies[i]->name))
-			policy = policies[i];
+	policy = policy_named(boot_options.sched);
+	if (!policy) {
+		policy = policies[0];
+		if (boot_options.sched[0])
+			log_warn("sched=%s is not known: taking %s\n",
+				 boot_options.sched, policy->name);
+	}
 	clock_init();
 	debug_key_register('r', "scheduler state", sched_dump);
 }

@@ -90,7 +90,8 @@ void clock_update_runstate(struct vcpu *v);
 // wherever it is. False when that is not mapped writable just now.
 bool must_check area_write(struct vcpu *v, gva_t va, const void *src,
 			   size_t bytes);
-// Sets wall clock: `secs`.`nsecs` since 1970 at now_ns()==system_ns.
+// Sets all domains' wall clock: `secs`.`nsecs` since 1970 at now_ns() ==
+// system_ns.
 void clock_set_wall(u64 secs, u32 nsecs, u64 system_ns);
 // Writes the wall clock into d's shared_info.
 void clock_update_wall(struct domain *d);

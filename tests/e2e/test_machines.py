@@ -4,7 +4,6 @@
 import pytest
 
 import conftest
-import machine
 
 QUICK = "quiet rf.tools=0"
 

@@ -13,13 +13,24 @@ FUZZ_FLAGS := -std=gnu17 -g -O1 -fsanitize=fuzzer,address,undefined \
 	-Wall -Wextra -Werror -Wno-unused-parameter -Itests/fake -Isrc
 FUZZ_NAMES := $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 
+# The objects of target $(1), its own first.
+fuzz_objects = $(patsubst %.c,$(B)/fuzz/obj/%.o,tests/fuzz/$(1).c \
+	tests/fake/fake.c $(shell sed -n 's,^// uses: ,,p' tests/fuzz/$(1).c))
+
 .SECONDEXPANSION:
-$(B)/fuzz/%: tests/fuzz/%.c tests/fake/fake.c \
-	     $$(shell sed -n 's,^// uses. ,,p' tests/fuzz/$$*.c)
+$(FUZZ_NAMES:%=$(B)/fuzz/%): $(B)/fuzz/%: $$(call fuzz_objects,$$*) \
+					  tests/fuzz/%.c
+	$(call say,FUZZ)
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) $(filter %.o,$^) \
+		$(shell sed -n 's,^// libs: ,,p' tests/fuzz/$*.c) -o $@
+
+$(B)/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,FUZZ_CC)
-	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) $(filter %.c,$^) \
-		$(shell sed -n 's,^// libs. ,,p' $<) -o $@
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+.SECONDARY: $(FUZZ_NAMES:%=$(B)/fuzz/obj/tests/fuzz/%.o)
+-include $(shell find $(B)/fuzz/obj -name '*.d' 2>/dev/null)
 
 .PHONY: fuzz fuzz-short $(FUZZ_NAMES:%=fuzz-%)
 fuzz: $(FUZZ_NAMES:%=fuzz-%)

@@ -42,9 +42,10 @@ volatile void *mmio_map(maddr_t addr, size_t bytes)
 	return page;
 }
 
-void iomem_restrict(mfn_t mfn, enum iomem_rule rule)
+void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 {
-	restricted = mfn.n == CHIP >> PAGE_SHIFT && rule == IOMEM_NEVER;
+	restricted = frames == 1 && first.n == CHIP >> PAGE_SHIFT &&
+		     rule == IOMEM_NEVER;
 }
 
 u32 apic_boot_id(void)

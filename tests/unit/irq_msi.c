@@ -63,9 +63,9 @@ bool mfn_is_ram(mfn_t mfn)
 	return mfn.n == ram_mfn;
 }
 
-void iomem_restrict(mfn_t mfn, enum iomem_rule rule)
+void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 {
-	assert_int_equal(mfn.n, (BAR + TABLE_OFFSET) >> PAGE_SHIFT);
+	assert_int_equal(first.n, (BAR + TABLE_OFFSET) >> PAGE_SHIFT);
 	assert_int_equal(rule, IOMEM_READ_ONLY);
 	restricted++;
 }

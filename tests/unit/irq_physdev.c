@@ -46,7 +46,7 @@ volatile void *mmio_map(maddr_t addr, size_t bytes)
 	return chip;
 }
 
-void iomem_restrict(mfn_t mfn, enum iomem_rule rule)
+void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 {
 }
 

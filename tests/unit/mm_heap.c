@@ -301,8 +301,8 @@ static void device_frames(void **state)
 	struct domain *d = fake_domain(1, 10);
 
 	fake_domain(0, 10);
-	iomem_restrict(MFN(0xfee00), IOMEM_NEVER);
-	iomem_restrict(MFN(0xfeb00), IOMEM_READ_ONLY);
+	iomem_restrict(MFN(0xfee00), 1, IOMEM_NEVER);
+	iomem_restrict(MFN(0xfeb00), 1, IOMEM_READ_ONLY);
 	assert_false(iomem_allowed(domain_find(0), MFN(0xfee00)));
 	assert_true(iomem_allowed(domain_find(0), MFN(0xfed00)));
 	assert_true(iomem_allowed(domain_find(0), MFN(0xfeb00)));

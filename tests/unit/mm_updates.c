@@ -263,7 +263,7 @@ static void frames_of_others(void **state)
 	d1->iomem = (struct rangeset *)0xfee00;
 	assert_int_equal(
 		fake_update_for(s.v, maddr(s.l1, 13), device, DOMID_IO), 0);
-	iomem_restrict(MFN(0xfec00), IOMEM_READ_ONLY);
+	iomem_restrict(MFN(0xfec00), 1, IOMEM_READ_ONLY);
 	assert_int_equal(fake_update_for(t.v, maddr(t.l1, 15),
 					 entry_of(0xfec00, E_RW), DOMID_IO),
 			 0);

@@ -21,7 +21,7 @@ static u64 read_cr3(void)
 {
 	u64 val;
 
-	asm volatile("mov %%cr3, %0" : "=r" (val));
+	asm volatile("mov %%cr3, %0" : "=r"(val));
 	return val;
 }
 
@@ -91,14 +91,14 @@ static void not_pinned(const u64 *other)
 
 	expect_rc("load", load(MMUEXT_NEW_BASEPTR, l4), 0);
 	expect_eq("window", *(volatile u64 *)WINDOW, 3);
-	expect_refused("loaded root made writable",
-		       update_va_mapping(l4, va_maddr(l4) | PTE_PAGE,
-					 UVMF_INVLPG));
+	expect_refused(
+		"loaded root made writable",
+		update_va_mapping(l4, va_maddr(l4) | PTE_PAGE, UVMF_INVLPG));
 	expect_rc("pin", pin(4, l4), 0);
 	expect_rc("unpin", unpin(l4), 0);
-	expect_refused("unpinned, but loaded root made writable",
-		       update_va_mapping(l4, va_maddr(l4) | PTE_PAGE,
-					 UVMF_INVLPG));
+	expect_refused(
+		"unpinned, but loaded root made writable",
+		update_va_mapping(l4, va_maddr(l4) | PTE_PAGE, UVMF_INVLPG));
 	expect_rc("load another", load(MMUEXT_NEW_BASEPTR, other), 0);
 	page_make_rw(l4);
 	check(try_write(l4, 0), "the root stays a table");
@@ -107,8 +107,8 @@ static void not_pinned(const u64 *other)
 static void both_at_once(const u64 *kernel, const u64 *user)
 {
 	struct mmuext_op ops[2] = {
-		{ .cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = va_mfn(kernel) },
-		{ .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = va_mfn(user) },
+		{.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = va_mfn(kernel)},
+		{.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = va_mfn(user)},
 	};
 	u32 done = 0;
 
@@ -120,8 +120,7 @@ static void both_at_once(const u64 *kernel, const u64 *user)
 	expect_rc("user root 0", mmuext1(MMUEXT_NEW_USER_BASEPTR, 0), 0);
 	ops[0].arg1.mfn = foreign_mfn(4);
 	done = 7;
-	expect_refused("bad first",
-		       mmuext_op_dom(ops, 2, &done, DOMID_SELF));
+	expect_refused("bad first", mmuext_op_dom(ops, 2, &done, DOMID_SELF));
 	expect_eq("done", done, 0);
 	expect_eq("cr3", read_cr3(), va_maddr(kernel));
 }

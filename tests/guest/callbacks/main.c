@@ -18,14 +18,14 @@ extern char entry_event[], entry_failsafe[], entry_syscall[];
 
 static long reg(u16 type, u64 address)
 {
-	struct callback_register r = { type, 0, address };
+	struct callback_register r = {type, 0, address};
 
 	return callback_op(CALLBACKOP_register, &r);
 }
 
 static long unreg(u16 type)
 {
-	struct callback_unregister r = { .type = type };
+	struct callback_unregister r = {.type = type};
 
 	return callback_op(CALLBACKOP_unregister, &r);
 }
@@ -36,25 +36,26 @@ static void types(void)
 
 	expect_rc("event", reg(CALLBACKTYPE_event, (u64)entry_event), 0);
 	expect_rc("bad address", reg(CALLBACKTYPE_event, bad), -XEN_EINVAL);
-	expect_rc("bad address", reg(CALLBACKTYPE_syscall, bad),
-		  -XEN_EINVAL);
+	expect_rc("bad address", reg(CALLBACKTYPE_syscall, bad), -XEN_EINVAL);
 	long rc = reg(99, (u64)entry_event);
 	check(rc == -XEN_ENOSYS || rc == -XEN_EINVAL, "type 99: %ld", rc);
-	expect_rc("unregister event", unreg(CALLBACKTYPE_event),
-		  -XEN_EINVAL);
+	expect_rc("unregister event", unreg(CALLBACKTYPE_event), -XEN_EINVAL);
 	expect_rc("unregister failsafe", unreg(CALLBACKTYPE_failsafe),
 		  -XEN_EINVAL);
 	expect_rc("unregister syscall", unreg(CALLBACKTYPE_syscall),
 		  -XEN_EINVAL);
-	expect_rc("bad pointer", callback_op(CALLBACKOP_register,
-					     (void *)0x1000), -XEN_EFAULT);
+	expect_rc("bad pointer",
+		  callback_op(CALLBACKOP_register, (void *)0x1000),
+		  -XEN_EFAULT);
 }
 
 /* The oldest form of the call: event, failsafe, syscall addresses. */
 static void old_form(void)
 {
-	expect_rc("set_callbacks", HCALL(set_callbacks, entry_event,
-					 entry_failsafe, entry_syscall, 0), 0);
+	expect_rc("set_callbacks",
+		  HCALL(set_callbacks, entry_event, entry_failsafe,
+			entry_syscall, 0),
+		  0);
 }
 
 static u32 merged_hits;
@@ -73,13 +74,12 @@ static void table_merges(void)
 	expect_eq("int3 after a merge", merged_hits, 1);
 
 	/* A list that ends in unreadable memory, after a good entry. */
-	struct trap_info *end = (struct trap_info *)
-		((u64)page_alloc() + PAGE_SIZE) - 1;
+	struct trap_info *end =
+		(struct trap_info *)((u64)page_alloc() + PAGE_SIZE) - 1;
 	char *hole = page_alloc();
 	require((u64)hole == (u64)(end + 1), "pages are not neighbours");
 	update_va_mapping(hole, 0, UVMF_INVLPG);
-	*end = (struct trap_info){ X86_UD, 0, FLAT_KERNEL_CS,
-				   trap_stub(X86_BP) };
+	*end = (struct trap_info){X86_UD, 0, FLAT_KERNEL_CS, trap_stub(X86_BP)};
 	expect_rc("list with a hole", set_trap_table(end), -XEN_EFAULT);
 	page_make_rw(hole);
 	trap_set(X86_UD, 0, trap_stub(X86_UD));
@@ -89,13 +89,13 @@ static void table_merges(void)
 static void bad_entries(void)
 {
 	struct trap_info list[2] = {
-		{ 40, 0, FLAT_KERNEL_CS, 0x8000000000000000UL }, { 0 },
+		{40, 0, FLAT_KERNEL_CS, 0x8000000000000000UL},
+		{0},
 	};
 
 	long rc = set_trap_table(list);
 	check(rc == 0 || rc == -XEN_EINVAL, "bad handler address: %ld", rc);
-	expect_rc("bad pointer", set_trap_table((void *)0x1000),
-		  -XEN_EFAULT);
+	expect_rc("bad pointer", set_trap_table((void *)0x1000), -XEN_EFAULT);
 }
 
 static void cleared(void)

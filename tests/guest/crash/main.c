@@ -93,7 +93,7 @@ static void no_user_handler(void)
 
 static void no_event_callback(void)
 {
-	struct callback_register reg = { CALLBACKTYPE_event, 0, 0 };
+	struct callback_register reg = {CALLBACKTYPE_event, 0, 0};
 	u32 port = port_bind_ipi();
 
 	crash_expected();
@@ -145,7 +145,7 @@ static void recursion(void)
 
 static void shutdown_crash(void)
 {
-	struct sched_shutdown crash = { .reason = SHUTDOWN_crash };
+	struct sched_shutdown crash = {.reason = SHUTDOWN_crash};
 
 	crash_expected();
 	sched_op(SCHEDOP_shutdown, &crash);
@@ -155,21 +155,21 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } variants[] = {
-	{ "unmapped-stack", unmapped_stack },
-	{ "readonly-stack", readonly_stack },
-	{ "hypervisor-stack", hypervisor_stack },
-	{ "m2p-stack", m2p_stack },
-	{ "noncanonical-stack", noncanonical_stack },
-	{ "edge-stack", edge_stack },
-	{ "user-entry-stack", user_entry_stack },
-	{ "no-handler", no_handler },
-	{ "no-user-handler", no_user_handler },
-	{ "no-event-callback", no_event_callback },
-	{ "iret-frame", iret_frame },
-	{ "iret-frame-in-hypervisor", iret_frame_in_hypervisor },
-	{ "no-user-root", no_user_root },
-	{ "recursion", recursion },
-	{ "shutdown", shutdown_crash },
+	{"unmapped-stack", unmapped_stack},
+	{"readonly-stack", readonly_stack},
+	{"hypervisor-stack", hypervisor_stack},
+	{"m2p-stack", m2p_stack},
+	{"noncanonical-stack", noncanonical_stack},
+	{"edge-stack", edge_stack},
+	{"user-entry-stack", user_entry_stack},
+	{"no-handler", no_handler},
+	{"no-user-handler", no_user_handler},
+	{"no-event-callback", no_event_callback},
+	{"iret-frame", iret_frame},
+	{"iret-frame-in-hypervisor", iret_frame_in_hypervisor},
+	{"no-user-root", no_user_root},
+	{"recursion", recursion},
+	{"shutdown", shutdown_crash},
 };
 
 TEST("crash")

@@ -19,7 +19,7 @@ static u64 mov_from_dr7(void)
 {
 	u64 val = 0;
 
-	TRY("mov %%dr7, %0", : "+r" (val));
+	TRY("mov %%dr7, %0", : "+r"(val));
 	expect_no_fault("mov from dr7");
 	return val;
 }
@@ -36,15 +36,17 @@ static void initial(void)
 static void refused(void)
 {
 	static const u64 bad[] = {
-		0xffff800000000000UL, 0xffff82d040200000UL,
-		0xffff830000000000UL, 0xffff87fffffffff8UL,
+		0xffff800000000000UL,
+		0xffff82d040200000UL,
+		0xffff830000000000UL,
+		0xffff87fffffffff8UL,
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(bad); i++) {
 		for (u32 reg = 0; reg < 4; reg++)
 			expect_rc("hypervisor address",
 				  set_debugreg(reg, bad[i]), -XEN_EPERM);
-		TRY("mov %0, %%dr0", : : "r" (bad[i]));
+		TRY("mov %0, %%dr0", : : "r"(bad[i]));
 		expect_fault("mov of one to dr0", X86_GP, 0);
 	}
 	check(set_debugreg(8, 0) < 0, "dr8 was set");
@@ -60,12 +62,11 @@ static void read_back(void)
 
 	for (u32 i = 0; i < 4; i++) {
 		expect_rc("set", set_debugreg(i, (u64)virt_base + i * 16), 0);
-		expect_eq("get", (u64)get_debugreg(i),
-			  (u64)virt_base + i * 16);
+		expect_eq("get", (u64)get_debugreg(i), (u64)virt_base + i * 16);
 	}
-	TRY("mov %%dr2, %0", : "+r" (val));
+	TRY("mov %%dr2, %0", : "+r"(val));
 	expect_eq("dr2 by mov", val, (u64)virt_base + 32);
-	TRY("mov %0, %%dr1", : : "r" (0x4000UL));
+	TRY("mov %0, %%dr1", : : "r"(0x4000UL));
 	expect_no_fault("mov to dr1");
 	expect_eq("dr1", (u64)get_debugreg(1), 0x4000);
 	for (u32 i = 0; i < 4; i++)

@@ -22,10 +22,10 @@ struct leaf {
 
 static struct leaf cpuid(u32 index, u32 sub)
 {
-	struct leaf l = { .eax = index, .ecx = sub };
+	struct leaf l = {.eax = index, .ecx = sub};
 
-	TRY(PREFIX "cpuid", : "+a" (l.eax), "=b" (l.ebx), "+c" (l.ecx),
-	    "=d" (l.edx));
+	TRY(PREFIX "cpuid",
+	    : "+a"(l.eax), "=b"(l.ebx), "+c"(l.ecx), "=d"(l.edx));
 	expect_no_fault("forced cpuid");
 	return l;
 }
@@ -35,7 +35,7 @@ static void plain(void)
 {
 	u32 eax = 0, ebx, ecx = 0, edx;
 
-	TRY("cpuid", : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
+	TRY("cpuid", : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	expect_no_fault("cpuid");
 	check(eax >= 1, "max leaf %u", eax);
 }
@@ -46,9 +46,8 @@ static void hypervisor_leaves(void)
 
 	check(l.eax >= 0x40000002 && l.eax < 0x40000100, "max leaf 0x%x",
 	      l.eax);
-	check(l.ebx == 0x566e6558 && l.ecx == 0x65584d4d &&
-	      l.edx == 0x4d4d566e, "signature 0x%x 0x%x 0x%x", l.ebx, l.ecx,
-	      l.edx);
+	check(l.ebx == 0x566e6558 && l.ecx == 0x65584d4d && l.edx == 0x4d4d566e,
+	      "signature 0x%x 0x%x 0x%x", l.ebx, l.ecx, l.edx);
 	expect_eq("version leaf", cpuid(0x40000001, 0).eax, 4 << 16 | 17);
 	l = cpuid(0x40000002, 0);
 	expect_eq("hypercall pages", l.eax, 1);
@@ -58,25 +57,25 @@ static void hypervisor_leaves(void)
 
 struct hidden {
 	const char *name;
-	u32 leaf, word, bit;	/* word: 0 ebx, 1 ecx, 2 edx */
+	u32 leaf, word, bit; /* word: 0 ebx, 1 ecx, 2 edx */
 };
 
 static const struct hidden hidden[] = {
-	{ "VME", 1, 2, 1 },
-	{ "PSE", 1, 2, 3 },
-	{ "PGE", 1, 2, 13 },
-	{ "PSE36", 1, 2, 17 },
-	{ "VMX", 1, 1, 5 },
-	{ "PCID", 1, 1, 17 },
-	{ "X2APIC", 1, 1, 21 },
-	{ "TSC_DEADLINE", 1, 1, 24 },
-	{ "SMEP", 7, 0, 7 },
-	{ "INVPCID", 7, 0, 10 },
-	{ "SMAP", 7, 0, 20 },
-	{ "UMIP", 7, 1, 2 },
-	{ "PKU", 7, 1, 3 },
-	{ "SVM", 0x80000001, 1, 2 },
-	{ "1G pages", 0x80000001, 2, 26 },
+	{"VME", 1, 2, 1},
+	{"PSE", 1, 2, 3},
+	{"PGE", 1, 2, 13},
+	{"PSE36", 1, 2, 17},
+	{"VMX", 1, 1, 5},
+	{"PCID", 1, 1, 17},
+	{"X2APIC", 1, 1, 21},
+	{"TSC_DEADLINE", 1, 1, 24},
+	{"SMEP", 7, 0, 7},
+	{"INVPCID", 7, 0, 10},
+	{"SMAP", 7, 0, 20},
+	{"UMIP", 7, 1, 2},
+	{"PKU", 7, 1, 3},
+	{"SVM", 0x80000001, 1, 2},
+	{"1G pages", 0x80000001, 2, 26},
 };
 
 static u32 word(const struct hidden *h)
@@ -89,7 +88,7 @@ static u32 word(const struct hidden *h)
 /* FSGSBASE is hidden by Ringfort for speed; stock Xen shows it. */
 static void features(void)
 {
-	const struct hidden fsgsbase = { "FSGSBASE", 7, 0, 0 };
+	const struct hidden fsgsbase = {"FSGSBASE", 7, 0, 0};
 	struct leaf l = cpuid(1, 0);
 
 	for (u32 i = 0; i < ARRAY_SIZE(hidden); i++)

@@ -33,27 +33,34 @@ static u64 read_cr(const char *what, u64 (*read)(void))
 	return val;
 }
 
-#define READER(n) \
-	static u64 read_cr##n(void) \
-	{ \
-		u64 val = 0; \
-		TRY("mov %%cr" #n ", %0", : "+r" (val)); \
-		return val; \
+#define READER(n)                                       \
+	static u64 read_cr##n(void)                     \
+	{                                               \
+		u64 val = 0;                            \
+		TRY("mov %%cr" #n ", %0", : "+r"(val)); \
+		return val;                             \
 	}
-#define WRITER(n) \
-	static void write_cr##n(u64 val) \
-	{ \
-		TRY("mov %0, %%cr" #n, : : "r" (val) : "memory"); \
+#define WRITER(n)                                                \
+	static void write_cr##n(u64 val)                         \
+	{                                                        \
+		TRY("mov %0, %%cr" #n, : : "r"(val) : "memory"); \
 	}
-READER(0) READER(2) READER(3) READER(4)
-WRITER(0) WRITER(2) WRITER(3) WRITER(4)
+READER(0)
+READER(2)
+READER(3)
+READER(4)
+WRITER(0)
+WRITER(2)
+WRITER(3)
+WRITER(4)
+#undef READER
+#undef WRITER
 
 static void cr0(void)
 {
 	u64 val = read_cr("read of cr0", read_cr0);
 
-	check((val & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG), "cr0 0x%lx",
-	      val);
+	check((val & (CR0_PE | CR0_PG)) == (CR0_PE | CR0_PG), "cr0 0x%lx", val);
 	write_cr0(val | CR0_TS);
 	expect_no_fault("setting TS");
 	expect_eq("cr0 with TS", read_cr0(), val | CR0_TS);
@@ -120,19 +127,19 @@ static void others(void)
 {
 	TRY("mov %%cr8, %%rax", : : : "rax");
 	expect_fault("read of cr8", X86_GP, 0);
-	TRY("mov %%rax, %%cr8", : : "a" (0UL));
+	TRY("mov %%rax, %%cr8", : : "a"(0UL));
 	expect_fault("write of cr8", X86_GP, 0);
 	/* CPUs say #UD; TCG looks at the privilege first. */
-	TRY(".byte 0x0f, 0x20, 0xc8", : : : "rax");	/* cr1 */
+	TRY(".byte 0x0f, 0x20, 0xc8", : : : "rax"); /* cr1 */
 	check(fault.vector == X86_UD || fault.vector == X86_GP, "cr1 read");
-	TRY(".byte 0x0f, 0x22, 0xe8", : : "a" (0UL));	/* cr5 */
+	TRY(".byte 0x0f, 0x22, 0xe8", : : "a"(0UL)); /* cr5 */
 	check(fault.vector == X86_UD || fault.vector == X86_GP, "cr5 written");
 }
 
-#define CR3_BY(reg) \
-	({ \
-		register u64 r_ asm(#reg) = 0; \
-		TRY("mov %%cr3, %0", : "+r" (r_)); \
+#define CR3_BY(reg)                                  \
+	({                                           \
+		register u64 r_ asm(#reg) = 0;       \
+		TRY("mov %%cr3, %0", : "+r"(r_));    \
 		expect_eq("cr3 to " #reg, r_, want); \
 	})
 

@@ -21,7 +21,7 @@
 /* Linux asks for this first; stock Xen insists on it. */
 static void raise_iopl(void)
 {
-	struct physdev_set_iopl iopl = { .iopl = 1 };
+	struct physdev_set_iopl iopl = {.iopl = 1};
 
 	expect_rc("set_iopl", physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
 }
@@ -30,7 +30,7 @@ static u8 inb(u16 port)
 {
 	u8 val = 0x5a;
 
-	TRY("inb %w1, %b0", : "+a" (val) : "d" (port));
+	TRY("inb %w1, %b0", : "+a"(val) : "d"(port));
 	expect_no_fault("inb");
 	return val;
 }
@@ -39,7 +39,7 @@ static u16 inw(u16 port)
 {
 	u16 val = 0x5a5a;
 
-	TRY("inw %w1, %w0", : "+a" (val) : "d" (port));
+	TRY("inw %w1, %w0", : "+a"(val) : "d"(port));
 	expect_no_fault("inw");
 	return val;
 }
@@ -48,20 +48,20 @@ static u32 inl(u16 port)
 {
 	u32 val = 0x5a5a5a5a;
 
-	TRY("inl %w1, %k0", : "+a" (val) : "d" (port));
+	TRY("inl %w1, %k0", : "+a"(val) : "d"(port));
 	expect_no_fault("inl");
 	return val;
 }
 
 static void outb(u16 port, u8 val)
 {
-	TRY("outb %b0, %w1", : : "a" (val), "d" (port));
+	TRY("outb %b0, %w1", : : "a"(val), "d"(port));
 	expect_no_fault("outb");
 }
 
 static void outl(u16 port, u32 val)
 {
-	TRY("outl %k0, %w1", : : "a" (val), "d" (port));
+	TRY("outl %k0, %w1", : : "a"(val), "d"(port));
 	expect_no_fault("outl");
 }
 
@@ -73,7 +73,7 @@ static void rtc(void)
 	check(inb(0x71) & 2, "RTC register B: no 24-hour mode");
 }
 
-#define BRIDGE 0x12378086	/* QEMU's i440FX */
+#define BRIDGE 0x12378086 /* QEMU's i440FX */
 
 static void pci(void)
 {
@@ -110,17 +110,17 @@ static void widths(void)
 {
 	u64 rax = 0x1122334455667788;
 
-	TRY("inb $0x21, %%al", : "+a" (rax));
+	TRY("inb $0x21, %%al", : "+a"(rax));
 	expect_eq("in al, imm8", rax, 0x11223344556677ff);
 	rax = 0x1122334455667788;
-	TRY("inw %%dx, %%ax", : "+a" (rax) : "d" (0xa0));
+	TRY("inw %%dx, %%ax", : "+a"(rax) : "d"(0xa0));
 	expect_eq("in ax, dx", rax & ~0xffffUL, 0x1122334455660000);
 	rax = 0x1122334455667788;
-	TRY("inl %%dx, %%eax", : "+a" (rax) : "d" (0xcf8));
+	TRY("inl %%dx, %%eax", : "+a"(rax) : "d"(0xcf8));
 	expect_eq("in eax, dx", rax >> 32, 0);
-	TRY("outw %%ax, $0x80", : : "a" (0));
+	TRY("outw %%ax, $0x80", : : "a"(0));
 	expect_no_fault("out imm8, ax");
-	TRY("outb %%al, $0x80", : : "a" (0));
+	TRY("outb %%al, $0x80", : : "a"(0));
 	expect_no_fault("out imm8, al");
 }
 
@@ -130,26 +130,26 @@ static void strings(void)
 	u64 rdi = (u64)buf, rcx = 4, rsi = (u64)buf;
 
 	memset(buf, 0x33, sizeof(buf));
-	TRY("rep insb", : "+D" (rdi), "+c" (rcx) : "d" (0x21) : "memory");
+	TRY("rep insb", : "+D"(rdi), "+c"(rcx) : "d"(0x21) : "memory");
 	expect_no_fault("rep insb");
 	expect_eq("rcx", rcx, 0);
 	expect_eq("rdi", rdi, (u64)buf + 4);
 	check(buf[0] == 0xff && buf[3] == 0xff && buf[4] == 0x33,
 	      "rep insb stored %x %x %x", buf[0], buf[3], buf[4]);
 	rcx = 3;
-	TRY("rep outsb", : "+S" (rsi), "+c" (rcx) : "d" (0x80));
+	TRY("rep outsb", : "+S"(rsi), "+c"(rcx) : "d"(0x80));
 	expect_no_fault("rep outsb");
 	expect_eq("rsi", rsi, (u64)buf + 3);
 	rdi = (u64)buf + 8;
 	asm volatile("std" : : : "cc");
-	TRY("insl", : "+D" (rdi) : "d" (0x20) : "memory");
+	TRY("insl", : "+D"(rdi) : "d"(0x20) : "memory");
 	asm volatile("cld" : : : "cc");
 	expect_no_fault("insl with DF");
 	expect_eq("rdi with DF", rdi, (u64)buf + 4);
 	expect_eq("insl", *(u32 *)(buf + 8), 0xffffffff);
 	rcx = 0;
 	rdi = 0x1000;
-	TRY("rep insb", : "+D" (rdi), "+c" (rcx) : "d" (0x21) : "memory");
+	TRY("rep insb", : "+D"(rdi), "+c"(rcx) : "d"(0x21) : "memory");
 	expect_no_fault("rep insb of nothing");
 }
 
@@ -157,16 +157,16 @@ static void string_faults(void)
 {
 	u64 rdi = 0x7000, rsi = 0x7000;
 
-	TRY("insb", : "+D" (rdi) : "d" (0x21) : "memory");
+	TRY("insb", : "+D"(rdi) : "d"(0x21) : "memory");
 	expect_page_fault("insb to nowhere", PF_W, (void *)0x7000);
-	TRY("outsb", : "+S" (rsi) : "d" (0x80) : "memory");
+	TRY("outsb", : "+S"(rsi) : "d"(0x80) : "memory");
 	expect_page_fault("outsb from nowhere", 0, (void *)0x7000);
 	rdi = start_info->pt_base;
-	TRY("insb", : "+D" (rdi) : "d" (0x21) : "memory");
+	TRY("insb", : "+D"(rdi) : "d"(0x21) : "memory");
 	check(fault.vector == X86_PF && (fault.error & ~PF_P) == PF_W &&
-	      fault.cr2 == start_info->pt_base,
-	      "insb to a page table: %s error 0x%lx",
-	      trap_name(fault.vector), fault.error);
+		      fault.cr2 == start_info->pt_base,
+	      "insb to a page table: %s error 0x%lx", trap_name(fault.vector),
+	      fault.error);
 }
 
 static void pm_timer(void)
@@ -186,7 +186,7 @@ USER_CODE(code_out, "outb %al, $0x80; ud2");
 
 static void user_ports(void)
 {
-	struct physdev_set_iopl iopl = { .iopl = 3 };
+	struct physdev_set_iopl iopl = {.iopl = 3};
 	struct regs in = user_context(code_in), out = user_context(code_out);
 	struct regs got = user_run(&in);
 
@@ -202,22 +202,20 @@ static void user_ports(void)
 	raise_iopl();
 	expect_eq("in with IOPL 1", user_run(&in).vector, X86_GP);
 	iopl.iopl = 4;
-	expect_rc("IOPL 4", physdev_op(PHYSDEVOP_set_iopl, &iopl),
-		  -XEN_EINVAL);
+	expect_rc("IOPL 4", physdev_op(PHYSDEVOP_set_iopl, &iopl), -XEN_EINVAL);
 }
 
 /* A bit per port; clear means allowed. */
 static void user_bitmap(void)
 {
 	static u8 bitmap[8192];
-	struct physdev_set_iobitmap set = { .nr_ports = 65536 };
+	struct physdev_set_iobitmap set = {.nr_ports = 65536};
 	struct regs in = user_context(code_in), out = user_context(code_out);
 
 	memset(bitmap, 0xff, sizeof(bitmap));
-	bitmap[0x71 / 8] &= (u8)~(1 << 0x71 % 8);
+	bitmap[0x71 / 8] &= (u8) ~(1 << 0x71 % 8);
 	set_xen_guest_handle_raw(set.bitmap, bitmap);
-	expect_rc("set_iobitmap", physdev_op(PHYSDEVOP_set_iobitmap, &set),
-		  0);
+	expect_rc("set_iobitmap", physdev_op(PHYSDEVOP_set_iobitmap, &set), 0);
 	expect_eq("in of a port in the bitmap", user_run(&in).vector, X86_UD);
 	expect_eq("out of another", user_run(&out).vector, X86_GP);
 	set.nr_ports = 0x71;

@@ -26,15 +26,17 @@ static bool rdmsr(u32 index, u64 *val)
 {
 	u32 lo = 0x11111111, hi = 0x22222222;
 
-	TRY("rdmsr", : "+a" (lo), "+d" (hi) : "c" (index));
+	TRY("rdmsr", : "+a"(lo), "+d"(hi) : "c"(index));
 	*val = (u64)hi << 32 | lo;
 	return fault.vector == TRAP_NONE;
 }
 
 static bool wrmsr(u32 index, u64 val)
 {
-	TRY("wrmsr", : : "a" ((u32)val), "d" ((u32)(val >> 32)),
-	    "c" (index) : "memory");
+	TRY("wrmsr",
+	    :
+	    : "a"((u32)val), "d"((u32)(val >> 32)), "c"(index)
+	    : "memory");
 	return fault.vector == TRAP_NONE;
 }
 
@@ -57,17 +59,17 @@ static void segment_base(u32 index)
 
 static void bases_are_used(void)
 {
-	static u64 words[2] = { 0x1111, 0x2222 };
+	static u64 words[2] = {0x1111, 0x2222};
 	u64 val;
 
 	wrmsr(MSR_FS_BASE, (u64)&words[0]);
 	wrmsr(MSR_GS_BASE, (u64)&words[1]);
-	asm volatile("mov %%fs:0, %0" : "=r" (val));
+	asm volatile("mov %%fs:0, %0" : "=r"(val));
 	expect_eq("fs:0", val, 0x1111);
-	asm volatile("mov %%gs:0, %0" : "=r" (val));
+	asm volatile("mov %%gs:0, %0" : "=r"(val));
 	expect_eq("gs:0", val, 0x2222);
 	hypercall_poke();
-	asm volatile("mov %%gs:0, %0" : "=r" (val));
+	asm volatile("mov %%gs:0, %0" : "=r"(val));
 	expect_eq("gs:0 after a hypercall", val, 0x2222);
 	wrmsr(MSR_FS_BASE, 0);
 	wrmsr(MSR_GS_BASE, 0);
@@ -75,7 +77,7 @@ static void bases_are_used(void)
 
 static void constants(void)
 {
-	static const u32 readable[] = { 0x1b, 0x8b, 0x277, MSR_EFER, 0x10 };
+	static const u32 readable[] = {0x1b, 0x8b, 0x277, MSR_EFER, 0x10};
 	u64 val, again;
 
 	for (u32 i = 0; i < ARRAY_SIZE(readable); i++)
@@ -112,9 +114,11 @@ static void guarded_msrs(void)
 	unknown(0xc0010015);
 	unknown(0x606);
 	check(!wrmsr(0xc0000082, 0x1234) ||
-	      (rdmsr(0xc0000082, &val) && val != 0x1234), "LSTAR was written");
+		      (rdmsr(0xc0000082, &val) && val != 0x1234),
+	      "LSTAR was written");
 	check(!wrmsr(0xc0000081, 0x1234) ||
-	      (rdmsr(0xc0000081, &val) && val != 0x1234), "STAR was written");
+		      (rdmsr(0xc0000081, &val) && val != 0x1234),
+	      "STAR was written");
 }
 
 static void without_handler(void)
@@ -135,12 +139,13 @@ static void hypercall_page(void)
 	long ret;
 
 	asm volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e; cpuid"
-		     : "+a" (eax), "=b" (ebx), "+c" (ecx), "=d" (edx));
+		     : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	check(wrmsr(ebx, va_maddr(page)), "write of MSR 0x%x faults", ebx);
 	asm volatile("call *%1"
-		     : "=a" (ret)
-		     : "r" (page + __HYPERVISOR_xen_version * 32),
-		       "D" (XENVER_version), "S" (0) : "memory");
+		     : "=a"(ret)
+		     : "r"(page + __HYPERVISOR_xen_version * 32),
+		       "D"(XENVER_version), "S"(0)
+		     : "memory");
 	expect_eq("call by the page", (u64)ret, 4 << 16 | 17);
 	check(!wrmsr(ebx, foreign_mfn(3) << 12), "a foreign page was filled");
 	check(!wrmsr(ebx, start_info->shared_info | 1),

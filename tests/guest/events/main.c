@@ -27,8 +27,7 @@ static void pending_bits(void)
 	events_mask();
 	expect_rc("send", port_send(port), 0);
 	check(port_pending(port), "the pending bit is not set");
-	expect_eq("selector", vcpu_info->evtchn_pending_sel,
-		  1UL << port / 64);
+	expect_eq("selector", vcpu_info->evtchn_pending_sel, 1UL << port / 64);
 	expect_eq("upcall pending", vcpu_info->evtchn_upcall_pending & 1, 1);
 	for (u32 i = 0; i < 10; i++)
 		hypercall_poke();
@@ -136,7 +135,7 @@ static void returns_to_code(void)
 
 static void masked_port(void)
 {
-	struct evtchn_unmask unmask = { .port = port };
+	struct evtchn_unmask unmask = {.port = port};
 	u32 upcalls = event_upcalls;
 
 	port_mask(port);
@@ -149,8 +148,8 @@ static void masked_port(void)
 	expect_eq("upcalls after the unmask", event_upcalls, upcalls + 1);
 	check(!(shared_info.evtchn_mask[port / 64] >> port % 64 & 1),
 	      "the port is still masked");
-	expect_rc("second unmask",
-		  event_channel_op(EVTCHNOP_unmask, &unmask), 0);
+	expect_rc("second unmask", event_channel_op(EVTCHNOP_unmask, &unmask),
+		  0);
 	expect_eq("no upcall without an event", event_upcalls, upcalls + 1);
 	events_mask();
 }

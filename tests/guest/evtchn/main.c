@@ -16,7 +16,7 @@
 
 static long status(u32 port, struct evtchn_status *st)
 {
-	*st = (struct evtchn_status){ .dom = DOMID_SELF, .port = port };
+	*st = (struct evtchn_status){.dom = DOMID_SELF, .port = port};
 	return event_channel_op(EVTCHNOP_status, st);
 }
 
@@ -40,12 +40,12 @@ static void ipi_port(void)
 
 static void bad_ports(void)
 {
-	static const u32 ports[] = { 0, 63, 4095, 4096, 100000, 0xffffffff };
-	struct evtchn_bind_ipi ipi = { .vcpu = 99 };
+	static const u32 ports[] = {0, 63, 4095, 4096, 100000, 0xffffffff};
+	struct evtchn_bind_ipi ipi = {.vcpu = 99};
 
 	for (u32 i = 0; i < ARRAY_SIZE(ports); i++) {
-		struct evtchn_unmask unmask = { .port = ports[i] };
-		struct evtchn_bind_vcpu bind = { .port = ports[i] };
+		struct evtchn_unmask unmask = {.port = ports[i]};
+		struct evtchn_bind_vcpu bind = {.port = ports[i]};
 		expect_rc("send", port_send(ports[i]), -XEN_EINVAL);
 		expect_rc("close", port_close(ports[i]), -XEN_EINVAL);
 		check(event_channel_op(EVTCHNOP_bind_vcpu, &bind) < 0,
@@ -60,7 +60,7 @@ static void bad_ports(void)
 
 static void virqs(void)
 {
-	struct evtchn_bind_virq bind = { .virq = VIRQ_DEBUG };
+	struct evtchn_bind_virq bind = {.virq = VIRQ_DEBUG};
 	struct evtchn_status st;
 	u32 port = port_bind_virq(VIRQ_DEBUG);
 
@@ -80,10 +80,10 @@ static void virqs(void)
 	bind.virq = 0xffffffff;
 	expect_rc("VIRQ -1", event_channel_op(EVTCHNOP_bind_virq, &bind),
 		  -XEN_EINVAL);
-	bind = (struct evtchn_bind_virq){ .virq = VIRQ_DEBUG, .vcpu = 99 };
+	bind = (struct evtchn_bind_virq){.virq = VIRQ_DEBUG, .vcpu = 99};
 	expect_rc("VIRQ of vCPU 99",
 		  event_channel_op(EVTCHNOP_bind_virq, &bind), -XEN_ENOENT);
-	bind = (struct evtchn_bind_virq){ .virq = VIRQ_CONSOLE };
+	bind = (struct evtchn_bind_virq){.virq = VIRQ_CONSOLE};
 	expect_rc("console VIRQ", event_channel_op(EVTCHNOP_bind_virq, &bind),
 		  0);
 	port_close(bind.port);
@@ -93,9 +93,10 @@ static void virqs(void)
 static void loopback(void)
 {
 	struct evtchn_alloc_unbound un = {
-		.dom = DOMID_SELF, .remote_dom = DOMID_SELF,
+		.dom = DOMID_SELF,
+		.remote_dom = DOMID_SELF,
 	};
-	struct evtchn_bind_interdomain bind = { .remote_dom = DOMID_SELF };
+	struct evtchn_bind_interdomain bind = {.remote_dom = DOMID_SELF};
 	struct evtchn_status st;
 
 	expect_rc("alloc_unbound",
@@ -109,8 +110,7 @@ static void loopback(void)
 	expect_rc("status", status(bind.local_port, &st), 0);
 	expect_eq("kind", st.status, EVTCHNSTAT_interdomain);
 	expect_eq("peer port", st.u.interdomain.port, un.port);
-	check(port_pending(bind.local_port),
-	      "a fresh binding is not pending");
+	check(port_pending(bind.local_port), "a fresh binding is not pending");
 	port_clear(bind.local_port);
 	port_clear(un.port);
 	expect_rc("send", port_send(bind.local_port), 0);
@@ -129,10 +129,12 @@ static void loopback(void)
 static void strangers(void)
 {
 	struct evtchn_alloc_unbound un = {
-		.dom = 1234, .remote_dom = DOMID_SELF,
+		.dom = 1234,
+		.remote_dom = DOMID_SELF,
 	};
 	struct evtchn_bind_interdomain bind = {
-		.remote_dom = 1234, .remote_port = 1,
+		.remote_dom = 1234,
+		.remote_port = 1,
 	};
 
 	expect_rc("alloc_unbound for nobody",
@@ -148,7 +150,7 @@ static void many(void)
 	static u32 ports[200];
 
 	for (u32 i = 0; i < ARRAY_SIZE(ports); i++) {
-		struct evtchn_bind_ipi ipi = { .vcpu = 0 };
+		struct evtchn_bind_ipi ipi = {.vcpu = 0};
 		long rc = event_channel_op(EVTCHNOP_bind_ipi, &ipi);
 		if (!check(rc == 0, "IPI port number %u: %ld", i, rc))
 			return;

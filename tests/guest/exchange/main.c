@@ -21,10 +21,13 @@ static long exchange(u32 nr_in, u32 order_in, u32 nr_out, u32 order_out,
 		     u32 bits, u64 *done)
 {
 	struct xen_memory_exchange x = {
-		.in = { .nr_extents = nr_in, .extent_order = order_in,
-			.domid = DOMID_SELF },
-		.out = { .nr_extents = nr_out, .extent_order = order_out,
-			 .mem_flags = bits, .domid = DOMID_SELF },
+		.in = {.nr_extents = nr_in,
+		       .extent_order = order_in,
+		       .domid = DOMID_SELF},
+		.out = {.nr_extents = nr_out,
+			.extent_order = order_out,
+			.mem_flags = bits,
+			.domid = DOMID_SELF},
 	};
 
 	set_xen_guest_handle(x.in.extent_start, in_list);
@@ -76,8 +79,8 @@ static void many_for_one(void)
 	u64 pfn = prepare(), done;
 
 	out_list[0] = pfn;
-	expect_rc("16 for one of order 4",
-		  exchange(MANY, 0, 1, 4, 32, &done), 0);
+	expect_rc("16 for one of order 4", exchange(MANY, 0, 1, 4, 32, &done),
+		  0);
 	expect_eq("exchanged", done, MANY);
 	u64 mfn = out_list[0];
 	expect_eq("alignment", mfn & (MANY - 1), 0);

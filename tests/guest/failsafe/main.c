@@ -28,10 +28,10 @@ static bool on_second(struct regs *regs)
 	if (state != 1)
 		return false;
 	seen = *regs;
-	asm volatile("mov %%ds, %0" : "=r" (live_ds));
-	asm volatile("mov %%es, %0" : "=r" (live_es));
-	asm volatile("mov %%fs, %0" : "=r" (live_fs));
-	asm volatile("mov %%gs, %0" : "=r" (live_gs));
+	asm volatile("mov %%ds, %0" : "=r"(live_ds));
+	asm volatile("mov %%es, %0" : "=r"(live_es));
+	asm volatile("mov %%fs, %0" : "=r"(live_fs));
+	asm volatile("mov %%gs, %0" : "=r"(live_gs));
 	__atomic_store_n(&state, 2, __ATOMIC_SEQ_CST);
 	for (;;)
 		vcpu_op(VCPUOP_down, 1, NULL);
@@ -61,7 +61,10 @@ static void fill_context(void)
 	context.ctrlreg[3] = va_maddr((void *)start_info->pt_base);
 	for (u32 i = 0; i < 32; i++)
 		context.trap_ctxt[i] = (struct trap_info){
-			(u8)i, 0, FLAT_KERNEL_CS, trap_stub(i),
+			(u8)i,
+			0,
+			FLAT_KERNEL_CS,
+			trap_stub(i),
 		};
 }
 
@@ -78,7 +81,7 @@ static void start_second(void)
 	state = 1;
 	rc = vcpu_op(VCPUOP_up, 1, NULL);
 	require(rc == 0, "up: error %ld", rc);
-	for (u64 end = rdtsc() + (5UL << 30); state != 2; ) {
+	for (u64 end = rdtsc() + (5UL << 30); state != 2;) {
 		sched_op(SCHEDOP_yield, NULL);
 		require(rdtsc() < end, "the second vCPU does not start");
 	}

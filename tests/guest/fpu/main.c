@@ -47,10 +47,10 @@ static void cr0_shows_ts(void)
 	u64 cr0;
 
 	fpu_taskswitch(true);
-	asm volatile("mov %%cr0, %0" : "=r" (cr0));
+	asm volatile("mov %%cr0, %0" : "=r"(cr0));
 	check(cr0 & 8, "cr0 without TS: 0x%lx", cr0);
 	fpu_insn();
-	asm volatile("mov %%cr0, %0" : "=r" (cr0));
+	asm volatile("mov %%cr0, %0" : "=r"(cr0));
 	check(!(cr0 & 8), "cr0 after #NM: 0x%lx", cr0);
 }
 
@@ -59,21 +59,21 @@ USER_CODE(code_fpu, "fnop; movq %xmm3, %rax; ud2");
 static void state_stays(void)
 {
 	struct regs ctx = user_context(code_fpu), got;
-	struct sched_poll poll = { .timeout = 1 };
+	struct sched_poll poll = {.timeout = 1};
 	u64 x = 0x123456789abcdef0, y = 0;
 
-	asm volatile("movq %0, %%xmm3; fldpi" : : "r" (x));
+	asm volatile("movq %0, %%xmm3; fldpi" : : "r"(x));
 	for (u32 i = 0; i < 100; i++)
 		hypercall_poke();
 	sched_op(SCHEDOP_yield, NULL);
 	sched_op(SCHEDOP_poll, &poll);
-	asm volatile("movq %%xmm3, %0" : "=r" (y));
+	asm volatile("movq %%xmm3, %0" : "=r"(y));
 	expect_eq("xmm3 in the kernel", y, x);
 	got = user_run(&ctx);
 	expect_eq("vector", got.vector, X86_UD);
 	expect_eq("xmm3 in user mode", got.rax, x);
 	u64 st0;
-	asm volatile("fstpl %0" : "=m" (st0));
+	asm volatile("fstpl %0" : "=m"(st0));
 	expect_eq("st(0)", st0, 0x400921fb54442d18);
 }
 

@@ -39,23 +39,23 @@ struct kind {
 	const char *name;
 	const char *code;
 	u64 vector, error;
-	u32 length;		/* of the instruction, for traps */
+	u32 length; /* of the instruction, for traps */
 	u64 extra_flags;
-	u64 rip;		/* if the fault is not at the label */
+	u64 rip; /* if the fault is not at the label */
 	bool is_pf;
 };
 
 static const struct kind kinds[] = {
-	{ "ud2", code_ud2, X86_UD, 0, 0, 0, 0, false },
-	{ "int3", code_int3, X86_BP, 0, 1, 0, 0, false },
-	{ "int 4", code_int4, X86_OF, 0, 2, 0, 0, false },
-	{ "divide", code_divide, X86_DE, 0, 0, 0, 0, false },
-	{ "#GP", code_gp, X86_GP, 0, 0, 0, 0, false },
-	{ "read fault", code_read, X86_PF, 0, 0, 0, 0, true },
-	{ "write fault", code_write, X86_PF, PF_W, 0, 0, 0, true },
-	{ "fetch fault", code_jump, X86_PF, PF_I, 0, 0, BAD_ADDRESS, true },
-	{ "single step", code_nop, X86_DB, 0, 1, FL_TF, 0, false },
-	{ "int 0x80", code_int80, 0x80, 0, 2, 0, 0, false },
+	{"ud2", code_ud2, X86_UD, 0, 0, 0, 0, false},
+	{"int3", code_int3, X86_BP, 0, 1, 0, 0, false},
+	{"int 4", code_int4, X86_OF, 0, 2, 0, 0, false},
+	{"divide", code_divide, X86_DE, 0, 0, 0, 0, false},
+	{"#GP", code_gp, X86_GP, 0, 0, 0, 0, false},
+	{"read fault", code_read, X86_PF, 0, 0, 0, 0, true},
+	{"write fault", code_write, X86_PF, PF_W, 0, 0, 0, true},
+	{"fetch fault", code_jump, X86_PF, PF_I, 0, 0, BAD_ADDRESS, true},
+	{"single step", code_nop, X86_DB, 0, 1, FL_TF, 0, false},
+	{"int 0x80", code_int80, 0x80, 0, 2, 0, 0, false},
 };
 
 /* Distinct values in all registers that the codes do not use otherwise. */
@@ -97,8 +97,8 @@ static void compare(const struct kind *k, const struct regs *got,
 	want.rip = k->rip ? k->rip : from->rip + k->length;
 	expect_entry(k->name, got, &want);
 	check(fault.frame == (stack & ~15UL) - (has_code ? 64 : 56),
-	      "%s: frame at 0x%lx for a stack of 0x%lx", k->name,
-	      fault.frame, stack);
+	      "%s: frame at 0x%lx for a stack of 0x%lx", k->name, fault.frame,
+	      stack);
 	if (k->is_pf)
 		check(fault.cr2 == BAD_ADDRESS, "%s: cr2 0x%lx", k->name,
 		      fault.cr2);
@@ -175,7 +175,7 @@ static void masking_entry(void)
 /* A register read of a privileged kind is the user's own #GP. */
 static void privileged_in_user(void)
 {
-	const struct kind k = { .name = "mov from cr0", .vector = X86_GP };
+	const struct kind k = {.name = "mov from cr0", .vector = X86_GP};
 	struct regs ctx = user_context(code_cr0);
 
 	fill(&ctx);

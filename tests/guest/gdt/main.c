@@ -17,17 +17,17 @@
 
 #include "guest.h"
 
-#define ACCESSED	(1UL << 40)
-#define DESC_DATA	0x00cff2000000ffffUL	/* flat, DPL 3 */
-#define DESC_DATA_DPL0	0x00cf92000000ffffUL
-#define DESC_CODE64	0x00affa000000ffffUL
+#define ACCESSED (1UL << 40)
+#define DESC_DATA 0x00cff2000000ffffUL /* flat, DPL 3 */
+#define DESC_DATA_DPL0 0x00cf92000000ffffUL
+#define DESC_CODE64 0x00affa000000ffffUL
 #define DESC_CODE64_DPL1 0x00afba000000ffffUL
-#define DESC_TSS	0x0000890000000067UL
-#define DESC_LDT	0x0000820000000067UL
-#define DESC_INT_GATE	0x0000ee000008abcdUL
-#define DESC_TRAP_GATE	0x0000ef000008abcdUL
-#define DESC_CALL_GATE	0x0000ec000008abcdUL
-#define DESC_ABSENT	0x0000090000000067UL	/* a TSS, not present */
+#define DESC_TSS 0x0000890000000067UL
+#define DESC_LDT 0x0000820000000067UL
+#define DESC_INT_GATE 0x0000ee000008abcdUL
+#define DESC_TRAP_GATE 0x0000ef000008abcdUL
+#define DESC_CALL_GATE 0x0000ec000008abcdUL
+#define DESC_ABSENT 0x0000090000000067UL /* a TSS, not present */
 
 static u64 *gdt;
 static u64 gdt_mfn;
@@ -39,10 +39,10 @@ static long put(u32 index, u64 desc)
 
 static bool load_ds(u16 sel)
 {
-	TRY("mov %w0, %%ds", : : "r" (sel));
+	TRY("mov %w0, %%ds", : : "r"(sel));
 	bool ok = fault.vector == TRAP_NONE;
 	if (ok)
-		asm volatile("mov %w0, %%ds" : : "r" (0));
+		asm volatile("mov %w0, %%ds" : : "r"(0));
 	return ok;
 }
 
@@ -106,19 +106,23 @@ static void accepted(void)
 static void system_kinds(void)
 {
 	static const u64 kinds[] = {
-		DESC_TSS, DESC_LDT, DESC_INT_GATE, DESC_TRAP_GATE,
+		DESC_TSS,
+		DESC_LDT,
+		DESC_INT_GATE,
+		DESC_TRAP_GATE,
 	};
 
 	expect_rc("data", put(9, DESC_DATA), 0);
 	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++)
-		expect_rc("system descriptor", put(9, kinds[i]),
-			  -XEN_EINVAL);
+		expect_rc("system descriptor", put(9, kinds[i]), -XEN_EINVAL);
 	reads("entry after refusals", 9, DESC_DATA);
 	long rc = put(10, DESC_CALL_GATE);
 	check(rc == 0 || rc == -XEN_EINVAL, "call gate: %ld", rc);
 	fault_expect();
 	asm volatile("push $0x53; push $0; 1: lretq; 2:" EX(1b, 2b)
-		     : : : "memory");
+		     :
+		     :
+		     : "memory");
 	check(fault.vector != TRAP_NONE, "the gate's selector as CS ran");
 	asm volatile("add $16, %%rsp" : : : "memory", "cc");
 }
@@ -128,27 +132,24 @@ static void bad_addresses(void)
 	void *l4 = (void *)start_info->pt_base;
 	u64 before = *(volatile u64 *)l4;
 
-	expect_rc("misaligned", update_descriptor(va_maddr(gdt) + 4,
-						  DESC_DATA), -XEN_EINVAL);
+	expect_rc("misaligned", update_descriptor(va_maddr(gdt) + 4, DESC_DATA),
+		  -XEN_EINVAL);
 	expect_rc("page table", update_descriptor(va_maddr(l4), DESC_DATA),
 		  -XEN_EINVAL);
 	expect_eq("that table", *(volatile u64 *)l4, before);
-	expect_rc("no such frame", update_descriptor(0xffffffffff000,
-						     DESC_DATA),
-		  -XEN_EINVAL);
+	expect_rc("no such frame",
+		  update_descriptor(0xffffffffff000, DESC_DATA), -XEN_EINVAL);
 }
 
 /* The frame cannot become writable while it is in use. */
 static void protected_frame(void)
 {
-	check(update_va_mapping(gdt, va_maddr(gdt) | PTE_PAGE,
-				UVMF_INVLPG) < 0,
+	check(update_va_mapping(gdt, va_maddr(gdt) | PTE_PAGE, UVMF_INVLPG) < 0,
 	      "a GDT frame in use was mapped writable");
 	check(!try_write(&gdt[1], DESC_TSS), "a GDT frame is writable");
 	check(test_map(0, gdt_mfn << 12 | PTE_PAGE) < 0,
 	      "a second writable mapping of the GDT");
-	expect_rc("read-only mapping", test_map(0, gdt_mfn << 12 | PTE_RO),
-		  0);
+	expect_rc("read-only mapping", test_map(0, gdt_mfn << 12 | PTE_RO), 0);
 	expect_rc("its removal", test_map(0, 0), 0);
 	expect_rc("given up", set_gdt(NULL, 0), 0);
 	check(!load_ds(1 << 3 | 3), "an entry outlived its GDT");

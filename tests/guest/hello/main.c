@@ -19,8 +19,8 @@ static void console(void)
 	static const char lines[] = "hello: line one\nhello: line two\n";
 	char buf[16];
 
-	expect_rc("write", console_io(CONSOLEIO_write, sizeof(lines) - 1,
-				      lines), 0);
+	expect_rc("write",
+		  console_io(CONSOLEIO_write, sizeof(lines) - 1, lines), 0);
 	expect_rc("write of nothing", console_io(CONSOLEIO_write, 0, lines), 0);
 	expect_rc("write from a bad address",
 		  console_io(CONSOLEIO_write, 8, (void *)0x1000), -XEN_EFAULT);
@@ -31,7 +31,7 @@ static void console(void)
 
 static u32 features(u32 index)
 {
-	struct xen_feature_info info = { .submap_idx = index };
+	struct xen_feature_info info = {.submap_idx = index};
 	long rc = xen_version(XENVER_get_features, &info);
 
 	expect_rc("get_features", rc, 0);
@@ -44,16 +44,16 @@ static void feature_bits(void)
 		u32 bit;
 		bool want;
 	} table[] = {
-		{ XENFEAT_mmu_pt_update_preserve_ad, true },
-		{ XENFEAT_gnttab_map_avail_bits, true },
-		{ XENFEAT_dom0, true },
-		{ XENFEAT_writable_page_tables, false },
-		{ XENFEAT_writable_descriptor_tables, false },
-		{ XENFEAT_auto_translated_physmap, false },
-		{ XENFEAT_supervisor_mode_kernel, false },
+		{XENFEAT_mmu_pt_update_preserve_ad, true},
+		{XENFEAT_gnttab_map_avail_bits, true},
+		{XENFEAT_dom0, true},
+		{XENFEAT_writable_page_tables, false},
+		{XENFEAT_writable_descriptor_tables, false},
+		{XENFEAT_auto_translated_physmap, false},
+		{XENFEAT_supervisor_mode_kernel, false},
 	};
 	u32 map = features(0);
-	struct xen_feature_info info = { .submap_idx = 1 };
+	struct xen_feature_info info = {.submap_idx = 1};
 
 	for (u32 i = 0; i < ARRAY_SIZE(table); i++)
 		check((map >> table[i].bit & 1) == table[i].want,
@@ -75,8 +75,8 @@ static void versions(void)
 	check(!memcmp(text, "xen-3.0-x86_64", 14), "capabilities: %s", text);
 	expect_rc("changeset", xen_version(XENVER_changeset, text), 0);
 	expect_eq("page size", (u64)xen_version(XENVER_pagesize, NULL), 4096);
-	expect_rc("platform", xen_version(XENVER_platform_parameters,
-					  &platform), 0);
+	expect_rc("platform",
+		  xen_version(XENVER_platform_parameters, &platform), 0);
 	expect_eq("virt_start", platform.virt_start, __HYPERVISOR_VIRT_START);
 	expect_rc("command line", xen_version(XENVER_commandline, text), 0);
 	check(!memcmp(text, "console=", 8) || text[0], "empty command line");

@@ -42,8 +42,19 @@ static void registers_kept(u64 nr, u64 rdi, u64 rsi, u64 result)
 static void unknown_numbers(void)
 {
 	static const u64 numbers[] = {
-		11, 43, 47, 56, 63, 64, 100, 255, 0x10000, 0xffffffff,
-		0x100000011, ~0UL, 1UL << 63 | __HYPERVISOR_xen_version,
+		11,
+		43,
+		47,
+		56,
+		63,
+		64,
+		100,
+		255,
+		0x10000,
+		0xffffffff,
+		0x100000011,
+		~0UL,
+		1UL << 63 | __HYPERVISOR_xen_version,
 	};
 	struct regs ctx = kernel_context(code_call), got;
 
@@ -60,8 +71,7 @@ static void unknown_sub_ops(void)
 	expect_rc("sched_op", sched_op(99, NULL), -XEN_ENOSYS);
 	expect_rc("vcpu_op", vcpu_op(99, 0, NULL), -XEN_ENOSYS);
 	expect_rc("memory_op", memory_op(60, NULL), -XEN_ENOSYS);
-	expect_rc("event_channel_op", event_channel_op(99, NULL),
-		  -XEN_ENOSYS);
+	expect_rc("event_channel_op", event_channel_op(99, NULL), -XEN_ENOSYS);
 	expect_rc("callback_op", callback_op(99, NULL), -XEN_ENOSYS);
 	expect_rc("physdev_op", physdev_op(99, NULL), -XEN_ENOSYS);
 	expect_rc("mmuext_op", mmuext1(99, 0), -XEN_ENOSYS);
@@ -69,17 +79,17 @@ static void unknown_sub_ops(void)
 }
 
 static const u64 bad_pointers[] = {
-	0,				/* not mapped */
+	0, /* not mapped */
 	0x1000,
 	0x0000700000000000UL,
-	0x0000800000000000UL,		/* not canonical */
+	0x0000800000000000UL, /* not canonical */
 	0x8000000000000000UL,
-	0xffff800000000000UL,		/* the M2P: readable only */
-	0xffff808000000000UL,		/* the hypervisor's slots */
+	0xffff800000000000UL, /* the M2P: readable only */
+	0xffff808000000000UL, /* the hypervisor's slots */
 	0xffff82d040200000UL,
 	0xffff830000000000UL,
 	0xffff87fffffffff8UL,
-	0xffff880000000000UL,		/* not mapped in this guest */
+	0xffff880000000000UL, /* not mapped in this guest */
 	0xfffffffffffff000UL,
 };
 
@@ -107,8 +117,7 @@ static void bad_inputs(void)
 			continue;
 		expect_rc("set_trap_table", set_trap_table(p ? p : (void *)8),
 			  -XEN_EFAULT);
-		expect_rc("mmu_update", mmu_update_dom(p, 1, NULL,
-						       DOMID_SELF),
+		expect_rc("mmu_update", mmu_update_dom(p, 1, NULL, DOMID_SELF),
 			  -XEN_EFAULT);
 		expect_rc("event_channel_op",
 			  event_channel_op(EVTCHNOP_send, p), -XEN_EFAULT);
@@ -125,8 +134,8 @@ static void straddling(void)
 	expect_rc("unmap", update_va_mapping(page, 0, UVMF_INVLPG), 0);
 	char *end = page - 4;
 	struct evtchn_send *send = (struct evtchn_send *)(end + 2);
-	expect_rc("send across a hole",
-		  event_channel_op(EVTCHNOP_send, send), -XEN_EFAULT);
+	expect_rc("send across a hole", event_channel_op(EVTCHNOP_send, send),
+		  -XEN_EFAULT);
 	expect_rc("console across a hole",
 		  console_io(CONSOLEIO_write, 0x1000, page - 0x800),
 		  -XEN_EFAULT);

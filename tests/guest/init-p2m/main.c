@@ -17,9 +17,9 @@
 
 #define P2M_VA 0x0000008000000000
 
-NOTE_QUAD(15, P2M_VA);		/* INIT_P2M */
-NOTE_QUAD(16, 1);		/* MOD_START_PFN */
-NOTE_QUAD(2, hypercall_page);	/* HYPERCALL_PAGE */
+NOTE_QUAD(15, P2M_VA); /* INIT_P2M */
+NOTE_QUAD(16, 1); /* MOD_START_PFN */
+NOTE_QUAD(2, hypercall_page); /* HYPERCALL_PAGE */
 
 extern char hypercall_page[PAGE_SIZE];
 char hypercall_page[PAGE_SIZE] __attribute__((aligned(4096)));
@@ -70,8 +70,9 @@ static long page_call(u32 nr, u64 a1, u64 a2)
 	long ret;
 
 	asm volatile("call *%3"
-		     : "=a" (ret), "+D" (a1), "+S" (a2)
-		     : "r" (hypercall_page + nr * 32) : "memory");
+		     : "=a"(ret), "+D"(a1), "+S"(a2)
+		     : "r"(hypercall_page + nr * 32)
+		     : "memory");
 	return ret;
 }
 
@@ -85,8 +86,8 @@ static void stubs(void)
 	expect_rc("stub 29", page_call(__HYPERVISOR_sched_op, 99, 0),
 		  -XEN_ENOSYS);
 	asm volatile("mov $0x5678, %%r11\n\tcall *%3\n\tmov %%r11, %1"
-		     : "+c" (rcx), "=r" (r11_after)
-		     : "D" (0), "b" (hypercall_page + 17 * 32), "S" (0)
+		     : "+c"(rcx), "=r"(r11_after)
+		     : "D"(0), "b"(hypercall_page + 17 * 32), "S"(0)
 		     : "rax", "r11", "memory");
 	expect_eq("rcx", rcx, 0x1234);
 	expect_eq("r11", r11_after, 0x5678);
@@ -101,8 +102,8 @@ static void iret_stub(void)
 		     "mov %%ss, %k2\n\tpush %2\n\tpush %0\n\tpushfq\n\t"
 		     "push $0xe030\n\tpush $1f\n\tpush $0\n\tjmp *%3\n"
 		     "1: mov %%rsp, %1"
-		     : "=&r" (rsp_before), "=&r" (rsp_after), "=&r" (tmp)
-		     : "r" (hypercall_page + 23 * 32)
+		     : "=&r"(rsp_before), "=&r"(rsp_after), "=&r"(tmp)
+		     : "r"(hypercall_page + 23 * 32)
 		     : "rax", "rcx", "r11", "memory", "cc");
 	expect_eq("rsp after iret", rsp_after, rsp_before);
 }

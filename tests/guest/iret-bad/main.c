@@ -31,14 +31,14 @@ struct bad {
 
 /* Selectors beyond 0xe000 are in the hypervisor's page of the GDT. */
 static const struct bad table[] = {
-	{ "null CS", 0x0003, USER_SS, X86_GP, 0 },
-	{ "empty CS", 0x0013, USER_SS, X86_GP, 0x0010 },
-	{ "empty LDT CS", 0x0007, USER_SS, X86_GP, 0x0004 },
-	{ "data CS", USER_SS, USER_SS, X86_GP, USER_SS & ~3 },
-	{ "CS past the GDT", 0xffff, USER_SS, X86_GP, 0xfffc },
-	{ "null SS", USER_CS64, 0x0000, X86_GP, 0 },
-	{ "empty SS", USER_CS64, 0x0013, X86_GP, 0x0010 },
-	{ "code SS", USER_CS64, USER_CS64, X86_GP, USER_CS64 & ~3 },
+	{"null CS", 0x0003, USER_SS, X86_GP, 0},
+	{"empty CS", 0x0013, USER_SS, X86_GP, 0x0010},
+	{"empty LDT CS", 0x0007, USER_SS, X86_GP, 0x0004},
+	{"data CS", USER_SS, USER_SS, X86_GP, USER_SS & ~3},
+	{"CS past the GDT", 0xffff, USER_SS, X86_GP, 0xfffc},
+	{"null SS", USER_CS64, 0x0000, X86_GP, 0},
+	{"empty SS", USER_CS64, 0x0013, X86_GP, 0x0010},
+	{"code SS", USER_CS64, USER_CS64, X86_GP, USER_CS64 & ~3},
 };
 
 static bool user_works(void)
@@ -98,7 +98,7 @@ static void kernel_selector(u64 cs)
 	got = kernel_run(&ctx);
 	check((got.vector == X86_UD && got.rip == ctx.rip &&
 	       (got.cs & 3) == 0) ||
-	      (got.vector == X86_GP && got.error == (cs & ~3UL)),
+		      (got.vector == X86_GP && got.error == (cs & ~3UL)),
 	      "kernel CS 0x%lx: %s error 0x%lx", cs, trap_name(got.vector),
 	      got.error);
 }

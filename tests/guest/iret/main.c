@@ -136,7 +136,9 @@ static void native_iretq(void)
 		     "pushfq\n\tmov %%cs, %k0\n\tpush %0\n\t"
 		     "push $2f\n"
 		     "1: iretq\n2:\n" EX(1b, 2b)
-		     : "=&r" (tmp) : : "memory", "cc");
+		     : "=&r"(tmp)
+		     :
+		     : "memory", "cc");
 	expect_no_fault("native iretq");
 }
 

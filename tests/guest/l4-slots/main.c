@@ -27,13 +27,13 @@ static void refused_in(u64 *l4)
 		check(mmu_update_type(MMU_PT_UPDATE_PRESERVE_AD, ptr, 0) < 0,
 		      "slot %u was cleared by type 2", slot);
 		check(!try_write(&l4[slot], 0), "slot %u is writable", slot);
-		check(*(volatile u64 *)&l4[slot] == before,
-		      "slot %u changed", slot);
+		check(*(volatile u64 *)&l4[slot] == before, "slot %u changed",
+		      slot);
 	}
 	for (u32 slot = 255; slot <= 272; slot += 17) {
 		u64 ptr = va_maddr(&l4[slot]);
-		expect_rc("neighbour", mmu_update1(ptr, va_maddr(l3) |
-						   PTE_TABLE), 0);
+		expect_rc("neighbour",
+			  mmu_update1(ptr, va_maddr(l3) | PTE_TABLE), 0);
 		expect_rc("neighbour", mmu_update1(ptr, 0), 0);
 	}
 	expect_rc("unpin L3", unpin(l3), 0);

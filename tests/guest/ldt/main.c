@@ -34,10 +34,10 @@ static long set_ldt(const volatile void *va, u32 entries)
 
 static bool load_ds(u16 sel)
 {
-	TRY("mov %w0, %%ds", : : "r" (sel));
+	TRY("mov %w0, %%ds", : : "r"(sel));
 	if (fault.vector != TRAP_NONE)
 		return false;
-	asm volatile("mov %w0, %%ds" : : "r" (0));
+	asm volatile("mov %w0, %%ds" : : "r"(0));
 	return true;
 }
 
@@ -60,14 +60,12 @@ static void good(void)
 	      trap_name(fault.vector), fault.error);
 	check(!load_ds(SEL(2)), "an empty entry loads");
 	expect_fault("empty entry", X86_GP, SEL(2) & ~3);
-	expect_rc("update", update_descriptor(va_maddr(&ldt[2]), DESC_DATA),
-		  0);
+	expect_rc("update", update_descriptor(va_maddr(&ldt[2]), DESC_DATA), 0);
 	check(load_ds(SEL(2)), "the updated entry does not load");
 	expect_rc("system descriptor",
 		  update_descriptor(va_maddr(&ldt[3]), DESC_TSS), -XEN_EINVAL);
 	check(!load_ds(SEL(512)), "an entry past the end loads");
-	check(update_va_mapping(ldt, va_maddr(ldt) | PTE_PAGE,
-				UVMF_INVLPG) < 0,
+	check(update_va_mapping(ldt, va_maddr(ldt) | PTE_PAGE, UVMF_INVLPG) < 0,
 	      "the LDT in use was mapped writable");
 }
 
@@ -85,7 +83,7 @@ static void from_user(void)
 	got = user_run(&ctx);
 	expect_eq("user load of an empty entry", got.vector, X86_GP);
 	expect_eq("its error code", got.error, SEL(5) & ~3);
-	asm volatile("mov %w0, %%es" : : "r" (0));
+	asm volatile("mov %w0, %%es" : : "r"(0));
 }
 
 static void removed(void)

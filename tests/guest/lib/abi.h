@@ -29,13 +29,14 @@ static inline long hypercall(u32 nr, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5)
 	long ret = nr;
 
 	asm volatile("syscall"
-		     : "+a" (ret), "+D" (a1), "+S" (a2), "+d" (a3),
-		       "+r" (r10), "+r" (r8)
-		     : : "rcx", "r11", "memory");
+		     : "+a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10),
+		       "+r"(r8)
+		     :
+		     : "rcx", "r11", "memory");
 	return ret;
 }
 
-#define HCALL(nr, a1, a2, a3, a4) \
+#define HCALL(nr, a1, a2, a3, a4)                                     \
 	hypercall(__HYPERVISOR_##nr, (u64)(a1), (u64)(a2), (u64)(a3), \
 		  (u64)(a4), 0)
 

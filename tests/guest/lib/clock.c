@@ -36,7 +36,7 @@ u64 now_ns(void)
 
 void sleep_until(u64 when_ns)
 {
-	struct sched_poll poll = { .timeout = when_ns };
+	struct sched_poll poll = {.timeout = when_ns};
 	long rc = sched_op(SCHEDOP_poll, &poll);
 
 	require(rc == 0, "poll: error %ld", rc);

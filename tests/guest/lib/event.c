@@ -14,8 +14,8 @@ volatile u32 event_count[64];
 /* Our own page at that address is replaced by the hypervisor's frame. */
 void event_init(void)
 {
-	long rc = update_va_mapping(&shared_info, start_info->shared_info |
-				    PTE_PAGE, UVMF_INVLPG);
+	long rc = update_va_mapping(
+		&shared_info, start_info->shared_info | PTE_PAGE, UVMF_INVLPG);
 
 	require(rc == 0, "mapping shared_info: error %ld", rc);
 	memset(shared_info.evtchn_mask, 0xff, sizeof(shared_info.evtchn_mask));
@@ -74,7 +74,7 @@ void port_clear(u32 port)
 
 u32 port_bind_ipi(void)
 {
-	struct evtchn_bind_ipi bind = { .vcpu = 0 };
+	struct evtchn_bind_ipi bind = {.vcpu = 0};
 	long rc = event_channel_op(EVTCHNOP_bind_ipi, &bind);
 
 	require(rc == 0, "bind_ipi: error %ld", rc);
@@ -84,7 +84,7 @@ u32 port_bind_ipi(void)
 
 u32 port_bind_virq(u32 virq)
 {
-	struct evtchn_bind_virq bind = { .virq = virq, .vcpu = 0 };
+	struct evtchn_bind_virq bind = {.virq = virq, .vcpu = 0};
 	long rc = event_channel_op(EVTCHNOP_bind_virq, &bind);
 
 	require(rc == 0, "bind_virq %u: error %ld", virq, rc);
@@ -94,14 +94,14 @@ u32 port_bind_virq(u32 virq)
 
 long port_send(u32 port)
 {
-	struct evtchn_send send = { .port = port };
+	struct evtchn_send send = {.port = port};
 
 	return event_channel_op(EVTCHNOP_send, &send);
 }
 
 long port_close(u32 port)
 {
-	struct evtchn_close close = { .port = port };
+	struct evtchn_close close = {.port = port};
 
 	return event_channel_op(EVTCHNOP_close, &close);
 }

@@ -94,7 +94,7 @@ static const char *put_item(struct out *o, const char *fmt, va_list *ap)
 
 void format_v(char *buf, size_t size, const char *fmt, va_list ap)
 {
-	struct out o = { .buf = buf, .size = size };
+	struct out o = {.buf = buf, .size = size};
 	va_list args;
 
 	va_copy(args, ap);

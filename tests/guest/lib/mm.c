@@ -45,7 +45,7 @@ const volatile u64 *pte_of(const volatile void *va, int level)
 {
 	const volatile u64 *table = (const u64 *)start_info->pt_base;
 
-	for (int l = 4; ; l--) {
+	for (int l = 4;; l--) {
 		const volatile u64 *e = &table[pte_index((u64)va, l)];
 		if (l == level)
 			return e;
@@ -113,15 +113,15 @@ u64 spare_mfn(void)
 }
 
 #define E820_RAM 1
-#define LOW_MEM_END 0x100UL	/* MFN of 1 MiB: below, much is special */
+#define LOW_MEM_END 0x100UL /* MFN of 1 MiB: below, much is special */
 
 static u64 shared_mfn[64];
 static u32 shared_count;
 
 static void find_shared_frames(void)
 {
-	struct gnttab_query_size size = { .dom = DOMID_SELF };
-	struct gnttab_setup_table table = { .dom = DOMID_SELF };
+	struct gnttab_query_size size = {.dom = DOMID_SELF};
+	struct gnttab_setup_table table = {.dom = DOMID_SELF};
 
 	shared_mfn[0] = start_info->shared_info >> 12;
 	shared_count = 1;
@@ -164,7 +164,7 @@ struct ram_range {
 u64 foreign_mfn(u32 n)
 {
 	static struct ram_range map[64];
-	struct xen_memory_map arg = { .nr_entries = ARRAY_SIZE(map) };
+	struct xen_memory_map arg = {.nr_entries = ARRAY_SIZE(map)};
 
 	set_xen_guest_handle_raw(arg.buffer, (void *)map);
 	long rc = memory_op(XENMEM_machine_memory_map, &arg);
@@ -182,7 +182,7 @@ u64 foreign_mfn(u32 n)
 
 long mmu_update_type(u64 type, u64 ptr, u64 val)
 {
-	struct mmu_update req = { ptr | type, val };
+	struct mmu_update req = {ptr | type, val};
 
 	return mmu_update_dom(&req, 1, NULL, DOMID_SELF);
 }
@@ -194,7 +194,7 @@ long mmu_update1(u64 ptr, u64 val)
 
 long mmuext1(u32 cmd, u64 mfn)
 {
-	struct mmuext_op op = { .cmd = cmd, .arg1.mfn = mfn };
+	struct mmuext_op op = {.cmd = cmd, .arg1.mfn = mfn};
 
 	return mmuext_op_dom(&op, 1, NULL, DOMID_SELF);
 }
@@ -219,8 +219,8 @@ static void page_remap(const volatile void *va, u64 flags)
 	u64 pte = va_mfn(va) << 12 | flags;
 	long rc = update_va_mapping(va, pte, UVMF_INVLPG);
 
-	require(rc == 0, "remap of %p as 0x%lx: error %ld",
-		(const void *)va, flags, rc);
+	require(rc == 0, "remap of %p as 0x%lx: error %ld", (const void *)va,
+		flags, rc);
 }
 
 void page_make_ro(const volatile void *va)

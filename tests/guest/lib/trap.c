@@ -12,7 +12,7 @@ extern u64 guard_rsp;
 long guarded_enter(void (*fn)(u64), u64 arg);
 void trap_dispatch(struct regs *regs);
 
-struct fault fault = { .vector = TRAP_NONE };
+struct fault fault = {.vector = TRAP_NONE};
 u64 failsafe_selectors[4];
 u64 entry_rflags, entry_cs, entry_ss;
 bool (*trap_hook)(struct regs *regs);
@@ -30,7 +30,8 @@ u64 trap_stub(u32 vector)
 long trap_set(u8 vector, u8 flags, u64 address)
 {
 	struct trap_info table[2] = {
-		{ vector, flags, FLAT_KERNEL_CS, address }, { 0 },
+		{vector, flags, FLAT_KERNEL_CS, address},
+		{0},
 	};
 
 	return set_trap_table(table);
@@ -39,7 +40,9 @@ long trap_set(u8 vector, u8 flags, u64 address)
 static void set_callback(u16 type, u16 flags, const char *entry)
 {
 	struct callback_register reg = {
-		.type = type, .flags = flags, .address = (u64)entry,
+		.type = type,
+		.flags = flags,
+		.address = (u64)entry,
 	};
 	long rc = callback_op(CALLBACKOP_register, &reg);
 
@@ -55,11 +58,17 @@ void trap_init(void)
 	for (u8 v = 0; v < 32; v++) {
 		u8 dpl = v == X86_BP || v == X86_OF ? 3 : 0;
 		table[v] = (struct trap_info){
-			v, dpl, FLAT_KERNEL_CS, trap_stub(v),
+			v,
+			dpl,
+			FLAT_KERNEL_CS,
+			trap_stub(v),
 		};
 	}
 	table[32] = (struct trap_info){
-		0x80, 3, FLAT_KERNEL_CS, trap_stub(0x80),
+		0x80,
+		3,
+		FLAT_KERNEL_CS,
+		trap_stub(0x80),
 	};
 	rc = set_trap_table(table);
 	require(rc == 0, "set_trap_table: error %ld", rc);
@@ -77,8 +86,8 @@ static bool has_error_code(u64 vector)
 
 u64 trap_frame(const struct regs *regs)
 {
-	return (u64)(has_error_code(regs->vector) ? &regs->error
-						  : &regs->rip) - 16;
+	return (u64)(has_error_code(regs->vector) ? &regs->error : &regs->rip) -
+	       16;
 }
 
 void fault_record(const struct regs *regs)
@@ -99,9 +108,9 @@ void fault_record(const struct regs *regs)
 const char *trap_name(u64 vector)
 {
 	static const char *const names[] = {
-		"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM", "#DF",
-		"vector 9", "#TS", "#NP", "#SS", "#GP", "#PF", "vector 15",
-		"#MF", "#AC", "#MC", "#XM",
+		"#DE", "#DB",       "NMI",      "#BP", "#OF", "#BR", "#UD",
+		"#NM", "#DF",       "vector 9", "#TS", "#NP", "#SS", "#GP",
+		"#PF", "vector 15", "#MF",      "#AC", "#MC", "#XM",
 	};
 
 	if (vector < ARRAY_SIZE(names))
@@ -145,8 +154,9 @@ static bool fault_was_expected(struct regs *regs)
 static void unexpected(const struct regs *r)
 {
 	check_failed("unexpected %s (vector %lu) error 0x%lx cr2 0x%lx at "
-		     "rip 0x%lx cs 0x%lx", trap_name(r->vector), r->vector,
-		     r->error, vcpu_info->arch.cr2, r->rip, r->cs);
+		     "rip 0x%lx cs 0x%lx",
+		     trap_name(r->vector), r->vector, r->error,
+		     vcpu_info->arch.cr2, r->rip, r->cs);
 	say("rsp 0x%lx ss 0x%lx rflags 0x%lx rax 0x%lx rcx 0x%lx rdi 0x%lx",
 	    r->rsp, r->ss, r->rflags, r->rax, r->rcx, r->rdi);
 	test_end();
@@ -176,19 +186,19 @@ bool guarded_call(void (*fn)(u64), u64 arg)
 
 bool try_read(const volatile void *va, u64 *val)
 {
-	TRY("mov %1, %0", : "+r" (*val) : "m" (*(const volatile u64 *)va));
+	TRY("mov %1, %0", : "+r"(*val) : "m"(*(const volatile u64 *)va));
 	return fault.vector == TRAP_NONE;
 }
 
 bool try_write(volatile void *va, u64 val)
 {
-	TRY("mov %1, %0", : "=m" (*(volatile u64 *)va) : "r" (val) : "memory");
+	TRY("mov %1, %0", : "=m"(*(volatile u64 *)va) : "r"(val) : "memory");
 	return fault.vector == TRAP_NONE;
 }
 
 bool try_write8(volatile void *va, u8 val)
 {
-	TRY("movb %1, %0", : "=m" (*(volatile u8 *)va) : "q" (val) : "memory");
+	TRY("movb %1, %0", : "=m"(*(volatile u8 *)va) : "q"(val) : "memory");
 	return fault.vector == TRAP_NONE;
 }
 
@@ -209,7 +219,8 @@ bool expect_page_fault(const char *what, u64 error, const volatile void *cr2)
 
 bool expect_no_fault(const char *what)
 {
-	return check(fault.vector == TRAP_NONE, "%s: got %s error 0x%lx "
-		     "cr2 0x%lx", what, trap_name(fault.vector), fault.error,
-		     fault.cr2);
+	return check(fault.vector == TRAP_NONE,
+		     "%s: got %s error 0x%lx "
+		     "cr2 0x%lx",
+		     what, trap_name(fault.vector), fault.error, fault.cr2);
 }

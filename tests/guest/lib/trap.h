@@ -22,19 +22,23 @@ struct regs {
 
 /* Values of regs.vector for entries that are not exceptions. */
 enum {
-	TRAP_EVENT = 0x100, TRAP_FAILSAFE, TRAP_SYSCALL, TRAP_SYSCALL32,
-	TRAP_SYSENTER, TRAP_NMI,
+	TRAP_EVENT = 0x100,
+	TRAP_FAILSAFE,
+	TRAP_SYSCALL,
+	TRAP_SYSCALL32,
+	TRAP_SYSENTER,
+	TRAP_NMI,
 	TRAP_NONE = 0xffff,
 };
 
 /* What the last expected fault looked like. */
 struct fault {
-	u64 vector;		/* TRAP_NONE: there was none */
+	u64 vector; /* TRAP_NONE: there was none */
 	u64 error, cr2;
-	struct regs regs;	/* the interrupted context as pushed */
-	u64 frame;		/* lowest address of the bounce frame */
-	u64 rflags, cs, ss;	/* live in the handler */
-	u8 mask;		/* evtchn_upcall_mask in the handler */
+	struct regs regs; /* the interrupted context as pushed */
+	u64 frame; /* lowest address of the bounce frame */
+	u64 rflags, cs, ss; /* live in the handler */
+	u8 mask; /* evtchn_upcall_mask in the handler */
 };
 
 extern struct fault fault;
@@ -71,28 +75,28 @@ static inline void fault_expect(void)
 }
 
 /* A fault at `at` goes on at `fix`; the fault is in `fault`. */
-#define EX(at, fix) \
+#define EX(at, fix)                       \
 	".pushsection .ex_table, \"a\"\n" \
-	".quad " #at ", " #fix "\n" \
+	".quad " #at ", " #fix "\n"       \
 	".popsection\n"
 
 /*
  * Run one instruction that may fault and go on behind it. The rest of the
  * macro's arguments are the asm operands, starting with a colon.
  */
-#define TRY(insn, ...) \
-	do { \
-		fault_expect(); \
+#define TRY(insn, ...)                                                    \
+	do {                                                              \
+		fault_expect();                                           \
 		asm volatile("1: " insn "\n2:\n" EX(1b, 2b) __VA_ARGS__); \
-		asm volatile("" : : : "memory"); \
+		asm volatile("" : : : "memory");                          \
 	} while (0)
 
 /* The same for a trap whose saved RIP is behind the instruction. */
-#define TRY_TRAP(insn, ...) \
-	do { \
-		fault_expect(); \
+#define TRY_TRAP(insn, ...)                                         \
+	do {                                                        \
+		fault_expect();                                     \
 		asm volatile(insn "\n2:\n" EX(2b, 2b) __VA_ARGS__); \
-		asm volatile("" : : : "memory"); \
+		asm volatile("" : : : "memory");                    \
 	} while (0)
 
 /* Memory accesses that may fault; false if they did. */

@@ -140,8 +140,8 @@ bool expect_entry(const char *what, const struct regs *got,
 		  const struct regs *want)
 {
 	static const char names[][4] = {
-		"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9",
-		"r8", "rax", "rcx", "rdx", "rsi", "rdi",
+		"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",
+		"r9",  "r8",  "rax", "rcx", "rdx", "rsi", "rdi",
 	};
 	u64 mask = !(want->rflags & FL_IF);
 	bool ok = true;

@@ -9,20 +9,20 @@
 
 #include "trap.h"
 
-#define USER_BASE	0x0000010000000000UL
-#define USER_DATA	(USER_BASE + 0x100000)
-#define USER_STACK	(USER_BASE + 0x110000)
-#define USER_STACK_TOP	(USER_STACK + PAGE_SIZE)
+#define USER_BASE 0x0000010000000000UL
+#define USER_DATA (USER_BASE + 0x100000)
+#define USER_STACK (USER_BASE + 0x110000)
+#define USER_STACK_TOP (USER_STACK + PAGE_SIZE)
 
 /* Selectors of user mode as the ABI has them in the GDT. */
-#define USER_CS64	FLAT_USER_CS64
-#define USER_CS32	FLAT_USER_CS32
-#define USER_SS		FLAT_USER_SS64
+#define USER_CS64 FLAT_USER_CS64
+#define USER_CS32 FLAT_USER_CS32
+#define USER_SS FLAT_USER_SS64
 
 /* Defines `name` as a label of user-mode code. */
-#define USER_CODE(name, text) \
-	extern char name[]; \
-	asm(".pushsection .user, \"ax\"\n" \
+#define USER_CODE(name, text)                    \
+	extern char name[];                      \
+	asm(".pushsection .user, \"ax\"\n"       \
 	    ".balign 16\n" #name ":\n" text "\n" \
 	    ".popsection\n")
 

@@ -42,8 +42,7 @@ void check_failed(const char *fmt, ...)
 
 bool expect_eq(const char *what, u64 got, u64 want)
 {
-	return check(got == want, "%s: got 0x%lx, want 0x%lx", what, got,
-		     want);
+	return check(got == want, "%s: got 0x%lx, want 0x%lx", what, got, want);
 }
 
 bool expect_rc(const char *what, long got, long want)
@@ -61,7 +60,7 @@ bool expect_refused(const char *what, long rc)
 /* Never returns: a power-off that is refused leaves nothing else to do. */
 void test_stop(void)
 {
-	struct sched_shutdown off = { .reason = SHUTDOWN_poweroff };
+	struct sched_shutdown off = {.reason = SHUTDOWN_poweroff};
 
 	for (;;)
 		sched_op(SCHEDOP_shutdown, &off);
@@ -77,8 +76,7 @@ void test_end(void)
 	test_stop();
 }
 
-static NORETURN void end_early(const char *verdict, const char *fmt,
-			       va_list ap)
+static NORETURN void end_early(const char *verdict, const char *fmt, va_list ap)
 {
 	char why[200];
 

@@ -17,26 +17,26 @@
 extern const char test_name[];
 
 /* The test body runs with traps, events and page-table helpers set up. */
-#define TEST(name) \
+#define TEST(name)                     \
 	const char test_name[] = name; \
-	static void test_main(void); \
-	void guest_start(void) \
-	{ \
-		guest_init(); \
-		test_main(); \
-		test_end(); \
-	} \
+	static void test_main(void);   \
+	void guest_start(void)         \
+	{                              \
+		guest_init();          \
+		test_main();           \
+		test_end();            \
+	}                              \
 	static void test_main(void)
 
 /* The body runs as it was entered: no trap table, no callbacks, no stack. */
-#define BARE_TEST(name) \
+#define BARE_TEST(name)                \
 	const char test_name[] = name; \
-	static void test_main(void); \
-	void guest_start(void) \
-	{ \
-		test_main(); \
-		test_end(); \
-	} \
+	static void test_main(void);   \
+	void guest_start(void)         \
+	{                              \
+		test_main();           \
+		test_end();            \
+	}                              \
 	static void test_main(void)
 
 void guest_start(void);
@@ -46,11 +46,15 @@ void guest_init(void);
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Records a failure of the hypervisor and goes on. */
-void check_failed(const char *fmt, ...)
-	__attribute__((format(printf, 1, 2)));
+void check_failed(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-#define check(cond, ...) \
-	({ bool ok_ = (cond); if (!ok_) check_failed(__VA_ARGS__); ok_; })
+#define check(cond, ...)                           \
+	({                                         \
+		bool ok_ = (cond);                 \
+		if (!ok_)                          \
+			check_failed(__VA_ARGS__); \
+		ok_;                               \
+	})
 
 /* Compares two numbers; both are printed in hex when they differ. */
 bool expect_eq(const char *what, u64 got, u64 want);
@@ -70,8 +74,11 @@ NORETURN void test_broken(const char *fmt, ...)
 NORETURN void test_stop(void);
 
 /* For what must work before the test can begin. */
-#define require(cond, ...) \
-	do { if (!(cond)) test_broken(__VA_ARGS__); } while (0)
+#define require(cond, ...)                        \
+	do {                                      \
+		if (!(cond))                      \
+			test_broken(__VA_ARGS__); \
+	} while (0)
 
 /*
  * For tests whose expected end is a crash of the domain: prints the line that

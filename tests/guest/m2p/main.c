@@ -15,11 +15,11 @@
 
 static void mapping(void)
 {
-	struct xen_machphys_mapping map = { 0 };
+	struct xen_machphys_mapping map = {0};
 	u64 val;
 
-	expect_rc("machphys_mapping",
-		  memory_op(XENMEM_machphys_mapping, &map), 0);
+	expect_rc("machphys_mapping", memory_op(XENMEM_machphys_mapping, &map),
+		  0);
 	expect_eq("v_start", map.v_start, __MACH2PHYS_VIRT_START);
 	check(map.v_end > map.v_start && map.v_end <= HYPERVISOR_VIRT_END,
 	      "v_end 0x%lx", (u64)map.v_end);
@@ -80,7 +80,7 @@ static void updates(void)
 static void mfn_list(void)
 {
 	static u64 frames[64];
-	struct xen_machphys_mfn_list list = { .max_extents = 64 };
+	struct xen_machphys_mfn_list list = {.max_extents = 64};
 
 	set_xen_guest_handle(list.extent_start, frames);
 	expect_rc("machphys_mfn_list",

@@ -18,7 +18,8 @@
 static long map_as(u32 dom, u64 mfn, u64 flags)
 {
 	struct mmu_update req = {
-		va_maddr(&test_l1()[0]), mfn << 12 | flags,
+		va_maddr(&test_l1()[0]),
+		mfn << 12 | flags,
 	};
 
 	return mmu_update_dom(&req, 1, NULL, dom);
@@ -32,16 +33,16 @@ static void unmap(void)
 
 #define VGA_MFN 0xb8
 #define BIOS_MFN 0xff
-#define HOLE_MFN 0xe0000	/* 3.5 GiB: PCI space on QEMU's PC */
+#define HOLE_MFN 0xe0000 /* 3.5 GiB: PCI space on QEMU's PC */
 
 static void device_memory(void)
 {
-	static const u32 owners[] = { DOMID_SELF, DOMID_IO };
+	static const u32 owners[] = {DOMID_SELF, DOMID_IO};
 	volatile u16 *text = test_page(0);
 
 	for (u32 i = 0; i < 2; i++) {
-		expect_rc("VGA", map_as(owners[i], VGA_MFN, PTE_PAGE |
-					PTE_PCD), 0);
+		expect_rc("VGA", map_as(owners[i], VGA_MFN, PTE_PAGE | PTE_PCD),
+			  0);
 		text[0] = 0x0741 + i;
 		expect_eq("character", text[0], 0x0741 + i);
 		unmap();
@@ -49,15 +50,17 @@ static void device_memory(void)
 		u64 val;
 		check(try_read(test_page(0), &val), "the BIOS is unreadable");
 		unmap();
-		expect_rc("PCI hole", map_as(owners[i], HOLE_MFN, PTE_PAGE |
-					     PTE_PCD | PTE_PWT), 0);
+		expect_rc("PCI hole",
+			  map_as(owners[i], HOLE_MFN,
+				 PTE_PAGE | PTE_PCD | PTE_PWT),
+			  0);
 		unmap();
 	}
 }
 
 static void interrupt_controllers(u64 mfn, const char *what)
 {
-	static const u32 owners[] = { DOMID_SELF, DOMID_IO };
+	static const u32 owners[] = {DOMID_SELF, DOMID_IO};
 
 	for (u32 i = 0; i < 2; i++) {
 		if (map_as(owners[i], mfn, PTE_PAGE | PTE_PCD) < 0) {
@@ -65,7 +68,7 @@ static void interrupt_controllers(u64 mfn, const char *what)
 			continue;
 		}
 		check(!(test_l1()[0] & PTE_RW) ||
-		      !try_write((char *)test_page(0) + 0x10, 0),
+			      !try_write((char *)test_page(0) + 0x10, 0),
 		      "%s is writable", what);
 		unmap();
 	}
@@ -90,10 +93,10 @@ static void own_ram_as_io(void)
 {
 	u64 mfn = va_mfn(page_alloc());
 
-	expect_refused("own RAM as DOMID_IO's", map_as(DOMID_IO, mfn,
-						       PTE_PAGE));
-	expect_refused("own RAM as DOMID_XEN's", map_as(DOMID_XEN, mfn,
-							PTE_PAGE));
+	expect_refused("own RAM as DOMID_IO's",
+		       map_as(DOMID_IO, mfn, PTE_PAGE));
+	expect_refused("own RAM as DOMID_XEN's",
+		       map_as(DOMID_XEN, mfn, PTE_PAGE));
 	expect_rc("nobody's", map_as(1234, mfn, PTE_PAGE), -XEN_ESRCH);
 	expect_rc("idle domain's", map_as(DOMID_IDLE, mfn, PTE_PAGE) < 0, 1);
 }

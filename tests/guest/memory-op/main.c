@@ -18,7 +18,8 @@
 static long give_back(u64 *mfns, u32 count, u32 order)
 {
 	struct xen_memory_reservation r = {
-		.nr_extents = count, .extent_order = order,
+		.nr_extents = count,
+		.extent_order = order,
 		.domid = DOMID_SELF,
 	};
 
@@ -29,7 +30,8 @@ static long give_back(u64 *mfns, u32 count, u32 order)
 static long populate(u64 *pfns, u32 count, u32 order)
 {
 	struct xen_memory_reservation r = {
-		.nr_extents = count, .extent_order = order,
+		.nr_extents = count,
+		.extent_order = order,
 		.domid = DOMID_SELF,
 	};
 
@@ -116,7 +118,7 @@ static void still_typed(void)
 static void not_ours(void)
 {
 	u64 foreign = foreign_mfn(12), none = 0xfffffffff, vga = 0xb8;
-	u64 list[3] = { spare_mfn(), foreign, spare_mfn() };
+	u64 list[3] = {spare_mfn(), foreign, spare_mfn()};
 
 	expect_rc("foreign frame", give_back(&foreign, 1, 0), 0);
 	expect_rc("no such frame", give_back(&none, 1, 0), 0);
@@ -131,7 +133,7 @@ static void not_ours(void)
 static void large_extents(void)
 {
 	u64 pfn = 0x10000, pages = (u64)current(), frame = pfn;
-	u64 list[2] = { 0x10400, 0x10600 };
+	u64 list[2] = {0x10400, 0x10600};
 
 	expect_rc("populate order 9", populate(&frame, 1, 9), 1);
 	expect_eq("alignment", frame & 511, 0);
@@ -139,8 +141,8 @@ static void large_extents(void)
 		if (!check(m2p()[frame + i] == pfn + i, "M2P of page %lu", i))
 			break;
 	expect_rc("total", current(), (long)pages + 512);
-	expect_rc("map the last one", test_map(3, (frame + 511) << 12 |
-					       PTE_PAGE), 0);
+	expect_rc("map the last one",
+		  test_map(3, (frame + 511) << 12 | PTE_PAGE), 0);
 	*(volatile u64 *)test_page(3) = 1;
 	expect_rc("unmap", test_map(3, 0), 0);
 	expect_rc("decrease order 9", give_back(&frame, 1, 9), 1);
@@ -152,9 +154,10 @@ static void large_extents(void)
 /* increase gives frames without a PFN of the caller's. */
 static void increase(void)
 {
-	u64 mfns[2] = { 0, 0 };
+	u64 mfns[2] = {0, 0};
 	struct xen_memory_reservation r = {
-		.nr_extents = 2, .domid = DOMID_SELF,
+		.nr_extents = 2,
+		.domid = DOMID_SELF,
 	};
 
 	set_xen_guest_handle(r.extent_start, mfns);
@@ -171,8 +174,7 @@ static void sizes(void)
 	domid_t self = DOMID_SELF, nobody = 1234;
 	long max = memory_op(XENMEM_maximum_reservation, &self);
 
-	check(current() > 10000 && current() < 20000, "current %ld",
-	      current());
+	check(current() > 10000 && current() < 20000, "current %ld", current());
 	check(max >= current(), "maximum %ld", max);
 	expect_rc("of nobody", memory_op(XENMEM_current_reservation, &nobody),
 		  -XEN_ESRCH);
@@ -185,7 +187,7 @@ static void machine_map(void)
 		u64 addr, size;
 		u32 type;
 	} __attribute__((packed)) map[64];
-	struct xen_memory_map arg = { .nr_entries = 64 };
+	struct xen_memory_map arg = {.nr_entries = 64};
 	u64 ram = 0;
 
 	set_xen_guest_handle_raw(arg.buffer, (void *)map);

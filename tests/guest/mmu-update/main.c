@@ -79,11 +79,12 @@ static void bad_targets(void)
 	expect_refused("far away", mmu_update1(~0xfffUL, good));
 	expect_refused("VGA memory", mmu_update1(0xb8000, good));
 	expect_rc("unknown table owner",
-		  mmu_update_dom(&(struct mmu_update){ 0, 0 }, 1, NULL,
-				 DOMID_SELF | 1235u << 16), -XEN_ESRCH);
-	struct mmu_update req = { va_maddr(&test_l1()[2]), good };
-	expect_rc("unknown frame owner",
-		  mmu_update_dom(&req, 1, NULL, 1234), -XEN_ESRCH);
+		  mmu_update_dom(&(struct mmu_update){0, 0}, 1, NULL,
+				 DOMID_SELF | 1235u << 16),
+		  -XEN_ESRCH);
+	struct mmu_update req = {va_maddr(&test_l1()[2]), good};
+	expect_rc("unknown frame owner", mmu_update_dom(&req, 1, NULL, 1234),
+		  -XEN_ESRCH);
 	expect_eq("entry", test_l1()[2], 0);
 }
 
@@ -91,8 +92,7 @@ static void bad_targets(void)
 static void misaligned(void)
 {
 	u64 *l1 = test_l1(), before = l1[3];
-	long rc = mmu_update1(va_maddr(&l1[2]) + 4, va_maddr(page) |
-			      PTE_PAGE);
+	long rc = mmu_update1(va_maddr(&l1[2]) + 4, va_maddr(page) | PTE_PAGE);
 
 	check(rc < 0 || (l1[2] & PTE_ADDR) == va_maddr(page) || l1[2] == 0,
 	      "a misaligned update made 0x%lx", l1[2]);
@@ -107,7 +107,7 @@ static void batches(void)
 	u32 done = 77;
 
 	for (u32 i = 0; i < 6; i++)
-		req[i] = (struct mmu_update){ base + (10 + i) * 8, good };
+		req[i] = (struct mmu_update){base + (10 + i) * 8, good};
 	expect_rc("batch", mmu_update_dom(req, 6, &done, DOMID_SELF), 0);
 	expect_eq("done", done, 6);
 	for (u32 i = 0; i < 6; i++)
@@ -122,11 +122,9 @@ static void batches(void)
 	expect_eq("done before the bad one", done, 4);
 	expect_eq("entry before it", test_l1()[13], 0);
 	expect_eq("the bad one's", test_l1()[14] & PTE_ADDR, good & PTE_ADDR);
-	expect_eq("entry behind it", test_l1()[15] & PTE_ADDR,
-		  good & PTE_ADDR);
+	expect_eq("entry behind it", test_l1()[15] & PTE_ADDR, good & PTE_ADDR);
 	done = 77;
-	expect_rc("empty batch", mmu_update_dom(req, 0, &done, DOMID_SELF),
-		  0);
+	expect_rc("empty batch", mmu_update_dom(req, 0, &done, DOMID_SELF), 0);
 	expect_eq("done of nothing", done, 0);
 	expect_rc("rest", mmu_update_dom(&req[5], 1, NULL, DOMID_SELF), 0);
 	expect_rc("rest", test_map(14, 0), 0);
@@ -142,7 +140,7 @@ static void long_batch(void)
 	for (u32 round = 0; round < 40; round++) {
 		u64 val = round & 1 ? 0 : va_maddr(page) | PTE_PAGE;
 		for (u32 i = 0; i < 512; i++)
-			req[i] = (struct mmu_update){ base + i * 8, val };
+			req[i] = (struct mmu_update){base + i * 8, val};
 		expect_rc("long batch",
 			  mmu_update_dom(req, 512, &done, DOMID_SELF), 0);
 		expect_eq("done", done, 512);
@@ -158,17 +156,17 @@ static void upper_levels(void)
 	u64 *other = table_alloc();
 
 	chain_build(&c, va);
-	expect_rc("L1 entry", mmu_update1(va_maddr(&c.l1[0]),
-					  va_maddr(page) | PTE_PAGE), 0);
+	expect_rc("L1 entry",
+		  mmu_update1(va_maddr(&c.l1[0]), va_maddr(page) | PTE_PAGE),
+		  0);
 	check(try_read((void *)va, &val), "not mapped");
 	expect_rc("L2 entry to another L1",
-		  mmu_update1(va_maddr(&c.l2[0]), va_maddr(other) |
-			      PTE_TABLE), 0);
+		  mmu_update1(va_maddr(&c.l2[0]), va_maddr(other) | PTE_TABLE),
+		  0);
 	mmuext1(MMUEXT_TLB_FLUSH_LOCAL, 0);
 	check(!try_read((void *)va, &val), "the old L1 is still used");
 	expect_rc("L3 entry off", mmu_update1(va_maddr(&c.l3[0]), 0), 0);
-	expect_rc("L4 entry off", mmu_update1(pte_maddr((void *)va, 4), 0),
-		  0);
+	expect_rc("L4 entry off", mmu_update1(pte_maddr((void *)va, 4), 0), 0);
 	page_make_rw(c.l1);
 	page_make_rw(c.l2);
 	page_make_rw(c.l3);

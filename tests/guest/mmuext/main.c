@@ -14,7 +14,8 @@ static void pages(void)
 {
 	u64 *a = page_alloc(), *b = page_alloc();
 	struct mmuext_op op = {
-		.cmd = MMUEXT_COPY_PAGE, .arg1.mfn = va_mfn(b),
+		.cmd = MMUEXT_COPY_PAGE,
+		.arg1.mfn = va_mfn(b),
 		.arg2.src_mfn = va_mfn(a),
 	};
 
@@ -41,8 +42,8 @@ static void pages(void)
 static void caches(void)
 {
 	expect_rc("FLUSH_CACHE", mmuext1(MMUEXT_FLUSH_CACHE, 0), 0);
-	expect_rc("FLUSH_CACHE_GLOBAL",
-		  mmuext1(MMUEXT_FLUSH_CACHE_GLOBAL, 0), 0);
+	expect_rc("FLUSH_CACHE_GLOBAL", mmuext1(MMUEXT_FLUSH_CACHE_GLOBAL, 0),
+		  0);
 	expect_refused("MARK_SUPER", mmuext1(MMUEXT_MARK_SUPER, 0));
 	expect_refused("UNMARK_SUPER", mmuext1(MMUEXT_UNMARK_SUPER, 0));
 	expect_rc("unknown", mmuext1(1000, 0), -XEN_ENOSYS);
@@ -57,7 +58,8 @@ static void batches(void)
 	for (u32 i = 0; i < 4; i++) {
 		t[i] = table_alloc();
 		ops[i] = (struct mmuext_op){
-			.cmd = MMUEXT_PIN_L1_TABLE, .arg1.mfn = va_mfn(t[i]),
+			.cmd = MMUEXT_PIN_L1_TABLE,
+			.arg1.mfn = va_mfn(t[i]),
 		};
 	}
 	ops[2].arg1.mfn = foreign_mfn(8);
@@ -68,8 +70,9 @@ static void batches(void)
 	expect_refused("unpin behind the bad one", unpin(t[3]));
 	expect_rc("empty batch", mmuext_op_dom(ops, 0, &done, DOMID_SELF), 0);
 	expect_eq("done", done, 0);
-	expect_rc("bad array", mmuext_op_dom((void *)0x7000, 1, NULL,
-					     DOMID_SELF), -XEN_EFAULT);
+	expect_rc("bad array",
+		  mmuext_op_dom((void *)0x7000, 1, NULL, DOMID_SELF),
+		  -XEN_EFAULT);
 	long rc = mmuext_op_dom(ops, 1, (void *)0x7000, DOMID_SELF);
 	check(rc == 0 || rc == -XEN_EFAULT, "bad count pointer: %ld", rc);
 	if (unpin(t[0]) < 0)

@@ -16,7 +16,9 @@
 static struct multicall_entry entry(u64 op, u64 a0, u64 a1, u64 a2)
 {
 	return (struct multicall_entry){
-		.op = op, .result = 0x5a5a5a5a, .args = { a0, a1, a2 },
+		.op = op,
+		.result = 0x5a5a5a5a,
+		.args = {a0, a1, a2},
 	};
 }
 
@@ -62,8 +64,7 @@ static void long_list(void)
 	u32 n = PAGE_SIZE / sizeof(*list);
 
 	for (u32 i = 0; i < n; i++)
-		list[i] = entry(__HYPERVISOR_xen_version, XENVER_version, 0,
-				0);
+		list[i] = entry(__HYPERVISOR_xen_version, XENVER_version, 0, 0);
 	for (u32 round = 0; round < 50; round++)
 		expect_rc("long list", multicall(list, n), 0);
 	for (u32 i = 0; i < n; i++)

@@ -57,7 +57,9 @@ static void frame(void)
 TEST("nmi")
 {
 	struct callback_register reg = {
-		CALLBACKTYPE_nmi, 0, (u64)entry_nmi,
+		CALLBACKTYPE_nmi,
+		0,
+		(u64)entry_nmi,
 	};
 
 	expect_rc("register", callback_op(CALLBACKOP_register, &reg), 0);
@@ -71,6 +73,5 @@ TEST("nmi")
 	expect_eq("NMIs with one from the handler", nmis, 3);
 	expect_eq("nesting", deepest, 1);
 	trap_hook = NULL;
-	expect_rc("vCPU 99", vcpu_op(VCPUOP_send_nmi, 99, NULL),
-		  -XEN_ENOENT);
+	expect_rc("vCPU 99", vcpu_op(VCPUOP_send_nmi, 99, NULL), -XEN_ENOENT);
 }

@@ -22,8 +22,7 @@ static void writable_mapping(void)
 	page[0] = 0;
 	/* A second, writable mapping of a page that is read-only here. */
 	page_make_ro(page);
-	expect_rc("second mapping", test_map(3, va_maddr(page) | PTE_PAGE),
-		  0);
+	expect_rc("second mapping", test_map(3, va_maddr(page) | PTE_PAGE), 0);
 	expect_refused("pin with a second writable mapping", pin(1, page));
 	expect_rc("its removal", test_map(3, 0), 0);
 	expect_rc("pin", pin(1, page), 0);

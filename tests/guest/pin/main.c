@@ -36,8 +36,10 @@ static void one_level(int level)
 		expect_refused("second pin", pin(level, table));
 		expect_rc("unpin", unpin(table), 0);
 		expect_refused("second unpin", unpin(table));
-		check(can_be_writable(table), "an unpinned L%d stays "
-		      "read-only", level);
+		check(can_be_writable(table),
+		      "an unpinned L%d stays "
+		      "read-only",
+		      level);
 	}
 	page_make_rw(table);
 	page_free(table);
@@ -53,9 +55,9 @@ static void chain_make(struct chain *c)
 {
 	c->data = page_alloc();
 	for (int level = 1; level <= 4; level++) {
-		u64 below = level == 1 ? va_maddr(c->data) | PTE_PAGE
-				       : va_maddr(c->table[level - 1]) |
-					 PTE_TABLE;
+		u64 below = level == 1
+				    ? va_maddr(c->data) | PTE_PAGE
+				    : va_maddr(c->table[level - 1]) | PTE_TABLE;
 		c->table[level] = page_alloc();
 		c->table[level][0] = below;
 	}
@@ -82,7 +84,8 @@ static void chain_from(int top)
 		check(can_be_writable(c.table[level]) == (level > top),
 		      "L%d below a pinned L%d", level, top);
 	check(update_va_mapping(c.data, va_maddr(c.data) | PTE_RO,
-				UVMF_INVLPG) == 0, "data page");
+				UVMF_INVLPG) == 0,
+	      "data page");
 	expect_refused("pin of a page that a table maps writable",
 		       pin(1, c.data));
 	page_make_rw(c.data);
@@ -115,13 +118,13 @@ static void unlinked(void)
 
 	chain_make(&c);
 	expect_rc("pin L4", pin(4, c.table[4]), 0);
-	expect_rc("unlink L2",
-		  mmu_update1(va_maddr(&c.table[3][0]), 0), 0);
+	expect_rc("unlink L2", mmu_update1(va_maddr(&c.table[3][0]), 0), 0);
 	check(can_be_writable(c.table[2]), "an unlinked L2 is a table");
 	check(can_be_writable(c.table[1]), "its L1 is a table");
 	check(!can_be_writable(c.table[3]), "the linked L3 is not a table");
-	expect_rc("link again", mmu_update1(va_maddr(&c.table[3][0]),
-					    va_maddr(c.table[2]) | PTE_TABLE),
+	expect_rc("link again",
+		  mmu_update1(va_maddr(&c.table[3][0]),
+			      va_maddr(c.table[2]) | PTE_TABLE),
 		  0);
 	check(!can_be_writable(c.table[1]), "the L1 is not a table again");
 	expect_rc("unpin L4", unpin(c.table[4]), 0);
@@ -142,8 +145,7 @@ static void shared_tables(void)
 	expect_rc("pin of a second user", pin(3, b.table[3]), 0);
 	expect_rc("unpin", unpin(a.table[4]), 0);
 	check(!can_be_writable(a.table[1]), "the shared L1 was released");
-	expect_rc("one of two links", mmu_update1(va_maddr(b.table[2]), 0),
-		  0);
+	expect_rc("one of two links", mmu_update1(va_maddr(b.table[2]), 0), 0);
 	check(!can_be_writable(a.table[1]), "the shared L1 was released");
 	expect_rc("unpin", unpin(b.table[3]), 0);
 	check(can_be_writable(a.table[1]), "the shared L1 is still a table");

@@ -43,7 +43,7 @@ static void make_tables(void)
 
 static void set_timer(u64 in_ns)
 {
-	struct vcpu_set_singleshot_timer timer = { now_ns() + in_ns, 0 };
+	struct vcpu_set_singleshot_timer timer = {now_ns() + in_ns, 0};
 
 	vcpu_op(VCPUOP_set_singleshot_timer, 0, &timer);
 }
@@ -84,14 +84,14 @@ static void pin_and_unpin(void)
 static void in_a_batch(void)
 {
 	struct mmuext_op ops[4] = {
-		{ .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = va_mfn(l4) },
-		{ .cmd = MMUEXT_TLB_FLUSH_LOCAL },
-		{ .cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = va_mfn(l4) },
-		{ .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = va_mfn(l4) },
+		{.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = va_mfn(l4)},
+		{.cmd = MMUEXT_TLB_FLUSH_LOCAL},
+		{.cmd = MMUEXT_UNPIN_TABLE, .arg1.mfn = va_mfn(l4)},
+		{.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = va_mfn(l4)},
 	};
 	struct multicall_entry call = {
 		.op = __HYPERVISOR_mmuext_op,
-		.args = { (u64)&ops[2], 2, 0, DOMID_SELF },
+		.args = {(u64)&ops[2], 2, 0, DOMID_SELF},
 	};
 	u32 done = 0;
 
@@ -134,8 +134,8 @@ static void unlink(void)
 	expect_rc("unlink", mmu_update1(va_maddr(&l4[0]), 0), 0);
 	check(all_are(false), "a table is left after the unlink");
 	set_timer(100000);
-	expect_rc("link", mmu_update1(va_maddr(&l4[0]), va_maddr(l3) |
-				      PTE_TABLE), 0);
+	expect_rc("link",
+		  mmu_update1(va_maddr(&l4[0]), va_maddr(l3) | PTE_TABLE), 0);
 	check(all_are(true), "a table is writable after the link");
 	expect_rc("unpin", unpin(l4), 0);
 	check(all_are(false), "a table is left at the end");

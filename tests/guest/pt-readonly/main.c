@@ -23,8 +23,10 @@ static void by_all_ways(const void *table, const char *what)
 	check(test_map(7, rw) < 0, "%s: mmu_update made it writable", what);
 	check(update_va_mapping(test_page(7), rw, UVMF_INVLPG) < 0,
 	      "%s: update_va_mapping made it writable", what);
-	check(!try_write(&test_l1()[7], rw), "%s: a PTE write made it "
-	      "writable", what);
+	check(!try_write(&test_l1()[7], rw),
+	      "%s: a PTE write made it "
+	      "writable",
+	      what);
 	check(!try_write8(&test_l1()[7], (u8)(PTE_RO | PTE_RW)),
 	      "%s: a byte write made it writable", what);
 	check((test_l1()[7] & (PTE_ADDR | PTE_RW)) == maddr,

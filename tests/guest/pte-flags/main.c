@@ -46,9 +46,16 @@ static void l1_flags(void)
 static void not_present(void)
 {
 	static const u64 values[] = {
-		0, 2, 0xe00, 0xffe, 0x000ffffff0000000UL | 0xaaa,
-		PTE_NX | 0x000fffffff000000UL, 0x7ff0000000000000UL,
-		0x80, 0x100, ~1UL,
+		0,
+		2,
+		0xe00,
+		0xffe,
+		0x000ffffff0000000UL | 0xaaa,
+		PTE_NX | 0x000fffffff000000UL,
+		0x7ff0000000000000UL,
+		0x80,
+		0x100,
+		~1UL,
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(values); i++) {
@@ -88,17 +95,15 @@ static void upper(int level)
 	expect_rc("pin", pin(level, table), 0);
 	expect_refused("PSE", mmu_update1(ptr, pte | PTE_TABLE | PTE_PSE));
 	expect_refused("1G PSE of a data page",
-		       mmu_update1(ptr, va_maddr(page) | PTE_TABLE |
-				   PTE_PSE));
+		       mmu_update1(ptr, va_maddr(page) | PTE_TABLE | PTE_PSE));
 	expect_refused("reserved address bit",
 		       mmu_update1(ptr, pte | 1UL << 51 | PTE_TABLE));
 	expect_eq("entry", table[5], 0);
-	expect_rc("without U and A", mmu_update1(ptr, pte | PTE_P | PTE_RW),
-		  0);
+	expect_rc("without U and A", mmu_update1(ptr, pte | PTE_P | PTE_RW), 0);
 	expect_eq("entry", table[5] & ~ITS_OWN & ~(PTE_A & ~a),
 		  pte | PTE_P | PTE_RW | PTE_US | a);
-	expect_rc("read-only link", mmu_update1(ptr, pte | PTE_P | PTE_US |
-						PTE_A | PTE_NX), 0);
+	expect_rc("read-only link",
+		  mmu_update1(ptr, pte | PTE_P | PTE_US | PTE_A | PTE_NX), 0);
 	expect_eq("entry", table[5] & ~ITS_OWN,
 		  pte | PTE_P | PTE_US | PTE_A | PTE_NX);
 	expect_rc("not present", mmu_update1(ptr, 0xabc0), 0);
@@ -116,7 +121,7 @@ static void rights_act(void)
 {
 	u64 val;
 
-	*(u8 *)page = 0xc3;	/* ret */
+	*(u8 *)page = 0xc3; /* ret */
 	expect_rc("map", test_map(1, va_maddr(page) | PTE_PAGE), 0);
 	mmuext_addr(MMUEXT_INVLPG_LOCAL, test_page(1));
 	check(guarded_call(jump_to, (u64)test_page(1)), "not executable");
@@ -143,7 +148,7 @@ TEST("pte-flags")
 	cache_bits(PTE_PCD);
 	cache_bits(PTE_PWT);
 	cache_bits(PTE_PCD | PTE_PWT);
-	cache_bits(PTE_PSE);	/* PAT in an L1 */
+	cache_bits(PTE_PSE); /* PAT in an L1 */
 	for (int level = 2; level <= 4; level++)
 		upper(level);
 	rights_act();

@@ -40,13 +40,14 @@ static void illegal_entries(void)
 	/* Legal bit by bit, but not in sum: a read-only table turns RW. */
 	expect_rc("map", test_map(1, table | PTE_RO), 0);
 	u64 before = l1[1];
-	TRY("lock orb $2, %0", : "+m" (l1[1]));
+	TRY("lock orb $2, %0", : "+m"(l1[1]));
 	refused("or of RW", &l1[1]);
-	TRY("lock btsq $1, %0", : "+m" (l1[1]));
+	TRY("lock btsq $1, %0", : "+m"(l1[1]));
 	refused("bts of RW", &l1[1]);
 	u64 old = before;
-	TRY("lock cmpxchg %2, %1", : "+a" (old), "+m" (l1[1])
-	    : "r" (before | PTE_RW));
+	TRY("lock cmpxchg %2, %1",
+	    : "+a"(old), "+m"(l1[1])
+	    : "r"(before | PTE_RW));
 	refused("cmpxchg to RW", &l1[1]);
 	expect_eq("entry", l1[1], before);
 	test_map(1, 0);
@@ -58,13 +59,13 @@ static void misaligned(void)
 
 	for (u32 off = 1; off < 8; off++) {
 		char *at = (char *)&l1[1] + off;
-		TRY("mov %1, %0", : "=m" (*(u64 *)at) : "r" (pte));
+		TRY("mov %1, %0", : "=m"(*(u64 *)at) : "r"(pte));
 		refused("misaligned store", at);
 	}
 	char *at = (char *)&l1[1] + 2;
-	TRY("movl %k1, %0", : "=m" (*(u32 *)at) : "r" (pte));
+	TRY("movl %k1, %0", : "=m"(*(u32 *)at) : "r"(pte));
 	refused("misaligned dword", at);
-	TRY("xchg %1, %0", : "+m" (*(u64 *)at), "+r" (pte));
+	TRY("xchg %1, %0", : "+m"(*(u64 *)at), "+r"(pte));
 	refused("misaligned xchg", at);
 	expect_eq("entry", l1[1], 0);
 	expect_eq("next entry", l1[2], 0);
@@ -100,22 +101,23 @@ static void other_frames(void)
 /* Either not at all or in full; never half of it. */
 static void forms_outside_the_list(void)
 {
-	static u64 source[2] = { 0x1230, 0x4560 };
+	static u64 source[2] = {0x1230, 0x4560};
 	u64 *dst = &l1[20], *src = source;
 	u64 count = 2;
 
-	TRY("rep movsq", : "+D" (dst), "+S" (src), "+c" (count)
-	    : : "memory");
+	TRY("rep movsq", : "+D"(dst), "+S"(src), "+c"(count) : : "memory");
 	bool ran = fault.vector == TRAP_NONE;
 	expect_eq("movs", l1[20], ran ? 0x1230 : 0);
 	expect_eq("movs", l1[21], ran ? 0x4560 : 0);
 	u64 lo = l1[20], hi = l1[21];
-	TRY("lock cmpxchg16b %0", : "+m" (*(unsigned __int128 *)&l1[20]),
-	    "+a" (lo), "+d" (hi) : "b" (0x10UL), "c" (0x20UL) : "cc");
+	TRY("lock cmpxchg16b %0",
+	    : "+m"(*(unsigned __int128 *)&l1[20]), "+a"(lo), "+d"(hi)
+	    : "b"(0x10UL), "c"(0x20UL)
+	    : "cc");
 	check((l1[20] == 0x10) == (l1[21] == 0x20), "half a cmpxchg16b");
-	TRY("addq $0x1000, %0", : "+m" (l1[22]) : : "cc");
+	TRY("addq $0x1000, %0", : "+m"(l1[22]) : : "cc");
 	check(l1[22] == 0 || l1[22] == 0x1000, "add made 0x%lx", l1[22]);
-	TRY("incq %0", : "+m" (l1[23]) : : "cc");
+	TRY("incq %0", : "+m"(l1[23]) : : "cc");
 	check(l1[23] == 0 || fault.vector == TRAP_NONE, "inc");
 	for (u32 i = 20; i < 24; i++)
 		test_map(i, 0);
@@ -131,8 +133,10 @@ static void from_user(void)
 
 	user_init();
 	ctx = user_context(code_write);
-	expect_rc("map", mmu_update1(va_maddr(&user_l1()[0x180]),
-				     va_maddr(l1) | PTE_RO), 0);
+	expect_rc(
+		"map",
+		mmu_update1(va_maddr(&user_l1()[0x180]), va_maddr(l1) | PTE_RO),
+		0);
 	ctx.rsi = at;
 	ctx.rax = 0;
 	got = user_run(&ctx);

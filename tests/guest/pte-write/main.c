@@ -16,7 +16,7 @@
 #include "guest.h"
 
 #define ITS_OWN (0x7ff0000000000000UL | PTE_G)
-#define FLAGS (FL_CF | FL_ZF | 0x8d4)	/* and PF, AF, SF, OF */
+#define FLAGS (FL_CF | FL_ZF | 0x8d4) /* and PF, AF, SF, OF */
 
 /* In: rax, rcx, rdx; rdi = the entry, rsi = table, r9 = its index. */
 #define FORM_CODE(name, text) USER_CODE(form_##name, text "; ud2")
@@ -65,22 +65,42 @@ FORM_CODE(btr_reg, "mov $6, %ebx; lock btr %rbx, (%rdi)");
 /* On which entries a form makes one that is legal. */
 enum when { ANY, ABSENT, PRESENT };
 
-#define F(n) { #n, form_##n, ANY }
-#define F_ABSENT(n) { #n, form_##n, ABSENT }
-#define F_PRESENT(n) { #n, form_##n, PRESENT }
+#define F(n)                      \
+	{                         \
+#n, form_##n, ANY \
+	}
+#define F_ABSENT(n)                  \
+	{                            \
+#n, form_##n, ABSENT \
+	}
+#define F_PRESENT(n)                  \
+	{                             \
+#n, form_##n, PRESENT \
+	}
 static const struct form {
 	const char *name, *code;
 	enum when when;
 } forms[] = {
-	F(mov64), F(mov64_r15), F(mov64_sib), F(mov64_disp), F(mov64_r12),
-	F(mov64_r13), F(mov_imm), F(mov_imm_neg), F(mov32),
-	F_ABSENT(mov32_high), F(mov_imm32), F_ABSENT(mov16), F(mov8),
-	F_ABSENT(mov8_ah), F(mov8_sil), F_PRESENT(mov_imm8), F(xchg64),
-	F(xchg64_r8), F(xchg32), F(cmpxchg_hit), F(cmpxchg_miss),
-	F(cmpxchg32), F(cmpxchg_plain), F(and8_lock), F(and64_lock),
-	F(and64_imm8), F(and32_imm), F(and64_imm32), F(or64), F(or8_imm),
-	F(or16_imm), F(xor64), F(xor8_imm), F(btr_lock), F(btr64_lock),
-	F(btr64_high), F(bts), F(bts_lock), F(btc), F(btr_reg),
+	F(mov64),         F(mov64_r15),
+	F(mov64_sib),     F(mov64_disp),
+	F(mov64_r12),     F(mov64_r13),
+	F(mov_imm),       F(mov_imm_neg),
+	F(mov32),         F_ABSENT(mov32_high),
+	F(mov_imm32),     F_ABSENT(mov16),
+	F(mov8),          F_ABSENT(mov8_ah),
+	F(mov8_sil),      F_PRESENT(mov_imm8),
+	F(xchg64),        F(xchg64_r8),
+	F(xchg32),        F(cmpxchg_hit),
+	F(cmpxchg_miss),  F(cmpxchg32),
+	F(cmpxchg_plain), F(and8_lock),
+	F(and64_lock),    F(and64_imm8),
+	F(and32_imm),     F(and64_imm32),
+	F(or64),          F(or8_imm),
+	F(or16_imm),      F(xor64),
+	F(xor8_imm),      F(btr_lock),
+	F(btr64_lock),    F(btr64_high),
+	F(bts),           F(bts_lock),
+	F(btc),           F(btr_reg),
 };
 
 /* The live L1 and a plain copy; entry 8 is the one that is written. */
@@ -144,9 +164,8 @@ static void one(const struct form *f, u64 old, u64 new)
 	u64 expected = plain[SLOT];
 	if (expected & PTE_P)
 		expected |= PTE_US;
-	check(((live[SLOT] ^ expected) & ~ITS_OWN) == 0 ||
-	      !(expected & PTE_P), "%s: entry 0x%lx, want 0x%lx", f->name,
-	      live[SLOT], expected);
+	check(((live[SLOT] ^ expected) & ~ITS_OWN) == 0 || !(expected & PTE_P),
+	      "%s: entry 0x%lx, want 0x%lx", f->name, live[SLOT], expected);
 	check((expected & PTE_P) || live[SLOT] == expected,
 	      "%s: entry 0x%lx, want 0x%lx", f->name, live[SLOT], expected);
 	check(live[SLOT - 1] == 0 && live[SLOT + 1] == 0,
@@ -182,16 +201,20 @@ static void rip_relative(void)
 
 	chain_build(&c, 0x0000030000000000UL);
 	page_make_ro(image_l1);
-	expect_rc("link", mmu_update1(va_maddr(&c.l2[1]),
-				      va_maddr(image_l1) | PTE_TABLE), 0);
+	expect_rc(
+		"link",
+		mmu_update1(va_maddr(&c.l2[1]), va_maddr(image_l1) | PTE_TABLE),
+		0);
 	asm volatile("movq %0, image_slot(%%rip)"
-		     : : "r" (va_maddr(data_a) | PTE_PAGE) : "memory");
+		     :
+		     : "r"(va_maddr(data_a) | PTE_PAGE)
+		     : "memory");
 	expect_eq("entry", image_l1[5] & PTE_ADDR, va_maddr(data_a));
 	asm volatile("movl $0x80, image_slot(%%rip)" : : : "memory");
 	expect_eq("lower half", (u32)image_l1[5], 0x80);
 	asm volatile("movq $0x40, image_slot(%%rip)" : : : "memory");
 	expect_eq("entry", image_l1[5], 0x40);
-	asm volatile("xchg %0, image_slot(%%rip)" : "+r" (old) : : "memory");
+	asm volatile("xchg %0, image_slot(%%rip)" : "+r"(old) : : "memory");
 	expect_eq("old entry", old, 0x40);
 	asm volatile("lock btrl $6, image_slot(%%rip)" : : : "memory", "cc");
 	expect_eq("entry", image_l1[5], 0);

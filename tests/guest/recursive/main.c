@@ -16,8 +16,9 @@
 #include "guest.h"
 
 #define SLOT 300UL
-#define L4_VA (0xffff000000000000UL | SLOT << 39 | SLOT << 30 | \
-	       SLOT << 21 | SLOT << 12)
+#define L4_VA                                                          \
+	(0xffff000000000000UL | SLOT << 39 | SLOT << 30 | SLOT << 21 | \
+	 SLOT << 12)
 
 static void writable_refused(u64 *l4)
 {

@@ -20,7 +20,7 @@ static struct vcpu_runstate_info *area;
 
 static long reg(void *va)
 {
-	struct vcpu_register_runstate_memory_area r = { .addr.v = va };
+	struct vcpu_register_runstate_memory_area r = {.addr.v = va};
 
 	return vcpu_op(VCPUOP_register_runstate_memory_area, 0, &r);
 }
@@ -80,8 +80,8 @@ static void by_area(void)
 
 static void update_flag(void)
 {
-	long rc = vm_assist(VMASST_CMD_enable,
-			    VMASST_TYPE_runstate_update_flag);
+	long rc =
+		vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag);
 
 	expect_rc("vm_assist", rc, 0);
 	u64 before = area->state_entry_time;
@@ -113,8 +113,7 @@ static void assists(void)
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(plain); i++)
-		expect_rc("assist", vm_assist(VMASST_CMD_enable, plain[i]),
-			  0);
+		expect_rc("assist", vm_assist(VMASST_CMD_enable, plain[i]), 0);
 	check(vm_assist(VMASST_CMD_enable, 60) < 0, "assist 60 is known");
 	check(vm_assist(9, 0) < 0, "assist command 9 is known");
 }

@@ -36,7 +36,7 @@ static void yield(void)
 
 static long poll_one(u32 *list, u32 count, u64 timeout)
 {
-	struct sched_poll poll = { .nr_ports = count, .timeout = timeout };
+	struct sched_poll poll = {.nr_ports = count, .timeout = timeout};
 
 	set_xen_guest_handle(poll.ports, list);
 	return sched_op(SCHEDOP_poll, &poll);
@@ -44,7 +44,7 @@ static long poll_one(u32 *list, u32 count, u64 timeout)
 
 static void poll(void)
 {
-	u32 ports[2] = { port, 0 };
+	u32 ports[2] = {port, 0};
 	u32 upcalls = event_upcalls;
 
 	events_mask();
@@ -72,7 +72,7 @@ static u64 blocked_time(void)
  */
 static void poll_times_out(void)
 {
-	u32 ports[1] = { port }, tries = 100;
+	u32 ports[1] = {port}, tries = 100;
 	u64 before = blocked_time();
 
 	do {
@@ -86,7 +86,7 @@ static void poll_times_out(void)
 /* A time in the past ends a poll at once: these do not hang. */
 static void poll_of_the_past(void)
 {
-	u32 ports[1] = { port };
+	u32 ports[1] = {port};
 
 	expect_rc("poll until the past", poll_one(ports, 1, 1), 0);
 	expect_rc("poll of nothing", poll_one(NULL, 0, 1), 0);

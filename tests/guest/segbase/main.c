@@ -15,13 +15,13 @@
 
 USER_CODE(code_gs, "mov %gs:0, %rax; mov %fs:0, %rbx; mov %gs, %ecx; ud2");
 
-static u64 words[4] = { 0xaaaa, 0xbbbb, 0xcccc, 0xdddd };
+static u64 words[4] = {0xaaaa, 0xbbbb, 0xcccc, 0xdddd};
 
 static u64 gs_word(void)
 {
 	u64 val;
 
-	asm volatile("mov %%gs:0, %0" : "=r" (val));
+	asm volatile("mov %%gs:0, %0" : "=r"(val));
 	return val;
 }
 
@@ -29,7 +29,7 @@ static u64 fs_word(void)
 {
 	u64 val;
 
-	asm volatile("mov %%fs:0, %0" : "=r" (val));
+	asm volatile("mov %%fs:0, %0" : "=r"(val));
 	return val;
 }
 
@@ -69,12 +69,14 @@ static void by_msr(void)
 	u32 lo, hi;
 
 	set(SEGBASE_GS_USER, 0x123456789000);
-	asm volatile("rdmsr" : "=a" (lo), "=d" (hi) : "c" (0xc0000102));
+	asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0xc0000102));
 	expect_eq("KERNEL_GS_BASE", (u64)hi << 32 | lo, 0x123456789000);
-	asm volatile("rdmsr" : "=a" (lo), "=d" (hi) : "c" (0xc0000101));
+	asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0xc0000101));
 	expect_eq("GS_BASE", (u64)hi << 32 | lo, (u64)&words[2]);
-	asm volatile("wrmsr" : : "a" ((u32)USER_DATA + 16),
-		     "d" ((u32)(USER_DATA >> 32)), "c" (0xc0000102));
+	asm volatile("wrmsr"
+		     :
+		     : "a"((u32)USER_DATA + 16), "d"((u32)(USER_DATA >> 32)),
+		       "c"(0xc0000102));
 	user_word(2, 0x3333);
 	struct regs ctx = user_context(code_gs);
 	set(SEGBASE_FS, USER_DATA);

@@ -32,14 +32,17 @@ static void enter_on(u64 top)
 TEST("stack-switch")
 {
 	static const u64 selectors[] = {
-		FLAT_KERNEL_SS, 0, 0x18, FLAT_KERNEL_SS & ~3,
+		FLAT_KERNEL_SS,
+		0,
+		0x18,
+		FLAT_KERNEL_SS & ~3,
 	};
 
 	user_init();
 	for (u32 i = 0; i < 12; i++) {
 		u64 top = (u64)stacks[i % 3] + PAGE_SIZE - i * 8;
-		expect_rc("stack_switch",
-			  stack_switch(selectors[i % 4], top), 0);
+		expect_rc("stack_switch", stack_switch(selectors[i % 4], top),
+			  0);
 		enter_on(top);
 		struct regs ctx = kernel_context(code_ud2);
 		kernel_run(&ctx);

@@ -48,10 +48,10 @@ static void fields(void)
 	expect_eq("mod_start", s->mod_start, 0);
 	expect_eq("mod_len", s->mod_len, 0);
 	expect_eq("nr_p2m_frames", s->nr_p2m_frames, 0);
-	check(s->console.dom0.info_off + s->console.dom0.info_size <=
-	      PAGE_SIZE, "console info outside of the page");
-	check(cmdline_has("alpha") && cmdline_has("beta=2"),
-	      "command line: %s", (const char *)s->cmd_line);
+	check(s->console.dom0.info_off + s->console.dom0.info_size <= PAGE_SIZE,
+	      "console info outside of the page");
+	check(cmdline_has("alpha") && cmdline_has("beta=2"), "command line: %s",
+	      (const char *)s->cmd_line);
 }
 
 /* Image, P2M, start_info, page tables, stack, spare space: in this order. */
@@ -93,8 +93,7 @@ static void shared_page(void)
 	const volatile struct shared_info *s = &shared_info;
 
 	for (u32 i = 0; i < XEN_LEGACY_MAX_VCPUS; i++) {
-		expect_eq("upcall mask", s->vcpu_info[i].evtchn_upcall_mask,
-			  1);
+		expect_eq("upcall mask", s->vcpu_info[i].evtchn_upcall_mask, 1);
 		expect_eq("upcall pending",
 			  s->vcpu_info[i].evtchn_upcall_pending, 0);
 	}
@@ -106,7 +105,7 @@ static void shared_page(void)
 	u64 back = 0;
 	if (try_read((void *)&m2p()[start_info->shared_info >> 12], &back))
 		check(back >= start_info->nr_pages ||
-		      p2m()[back] != start_info->shared_info >> 12,
+			      p2m()[back] != start_info->shared_info >> 12,
 		      "shared_info looks like RAM: M2P says 0x%lx", back);
 }
 

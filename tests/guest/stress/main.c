@@ -28,9 +28,9 @@
 
 static u64 *page[PAGES];
 static u64 mfn[PAGES];
-static bool writable[PAGES];	/* our own mapping of it */
-static u8 pinned[PAGES];	/* level, or 0 */
-static bool lost[PAGES];	/* by stock Xen; see above */
+static bool writable[PAGES]; /* our own mapping of it */
+static u8 pinned[PAGES]; /* level, or 0 */
+static bool lost[PAGES]; /* by stock Xen; see above */
 static u64 foreign;
 static u64 state = 88172645463325252UL;
 
@@ -45,8 +45,15 @@ static u32 random(u32 below)
 static u64 random_entry(void)
 {
 	static const u64 flags[] = {
-		PTE_PAGE, PTE_RO, PTE_TABLE, PTE_P, PTE_P | PTE_RW,
-		PTE_P | PTE_US, PTE_PAGE | PTE_PSE, PTE_TABLE | PTE_NX, 0,
+		PTE_PAGE,
+		PTE_RO,
+		PTE_TABLE,
+		PTE_P,
+		PTE_P | PTE_RW,
+		PTE_P | PTE_US,
+		PTE_PAGE | PTE_PSE,
+		PTE_TABLE | PTE_NX,
+		0,
 	};
 	u32 kind = random(16);
 
@@ -59,7 +66,7 @@ static u64 random_entry(void)
 
 static u32 random_slot(void)
 {
-	static const u32 slots[] = { 0, 1, 5, 255, 256, 271, 272, 511 };
+	static const u32 slots[] = {0, 1, 5, 255, 256, 271, 272, 511};
 
 	return slots[random(ARRAY_SIZE(slots))];
 }
@@ -80,16 +87,18 @@ static void do_unpin(u32 i)
 {
 	long rc = unpin(page[i]);
 
-	check((rc == 0) == (pinned[i] != 0), "unpin of page %u: %ld, it was "
-	      "%spinned", i, rc, pinned[i] ? "" : "not ");
+	check((rc == 0) == (pinned[i] != 0),
+	      "unpin of page %u: %ld, it was "
+	      "%spinned",
+	      i, rc, pinned[i] ? "" : "not ");
 	pinned[i] = 0;
 }
 
 static void do_remap(u32 i)
 {
 	bool rw = random(2);
-	long rc = update_va_mapping(page[i], mfn[i] << 12 |
-				    (rw ? PTE_PAGE : PTE_RO), UVMF_INVLPG);
+	long rc = update_va_mapping(
+		page[i], mfn[i] << 12 | (rw ? PTE_PAGE : PTE_RO), UVMF_INVLPG);
 
 	if (rc != 0) {
 		check(rw, "a read-only mapping was refused: %ld", rc);
@@ -101,7 +110,7 @@ static void do_remap(u32 i)
 
 static void do_entry(u32 i)
 {
-	static const u8 types[] = { 0, 0, 0, 2, 3 };
+	static const u8 types[] = {0, 0, 0, 2, 3};
 
 	mmu_update_type(types[random(ARRAY_SIZE(types))],
 			(mfn[i] << 12) + random_slot() * 8, random_entry());
@@ -127,7 +136,8 @@ static void do_batch(u32 i)
 
 	for (u32 n = 0; n < 8; n++)
 		req[n] = (struct mmu_update){
-			(mfn[i] << 12) + random(512) * 8, random_entry(),
+			(mfn[i] << 12) + random(512) * 8,
+			random_entry(),
 		};
 	mmu_update_dom(req, 8, NULL, DOMID_SELF);
 }
@@ -135,7 +145,7 @@ static void do_batch(u32 i)
 static void step(void)
 {
 	static void (*const kinds[])(u32) = {
-		do_pin, do_pin, do_unpin, do_remap, do_remap, do_entry,
+		do_pin,   do_pin,   do_unpin, do_remap,     do_remap, do_entry,
 		do_entry, do_entry, do_store, do_user_root, do_batch,
 	};
 	u32 i = random(PAGES);
@@ -190,8 +200,8 @@ static void trade(u32 i)
 {
 	u64 in = mfn[i], out = va_pfn(page[i]);
 	struct xen_memory_exchange x = {
-		.in = { .nr_extents = 1, .domid = DOMID_SELF },
-		.out = { .nr_extents = 1, .domid = DOMID_SELF },
+		.in = {.nr_extents = 1, .domid = DOMID_SELF},
+		.out = {.nr_extents = 1, .domid = DOMID_SELF},
 	};
 
 	set_xen_guest_handle(x.in.extent_start, &in);

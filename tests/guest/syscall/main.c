@@ -53,13 +53,13 @@ static void syscall_frame(u64 flags, u8 mask)
 	expect_eq("handler mask", fault.mask, mask);
 	expect_eq("handler cs", fault.cs & 0xffff, FLAT_KERNEL_CS);
 	expect_eq("handler ss", fault.ss & 0xffff, FLAT_KERNEL_SS);
-	expect_eq("handler flags", fault.rflags &
-		  (FL_TF | FL_NT | FL_AC | FL_IF), FL_IF);
+	expect_eq("handler flags",
+		  fault.rflags & (FL_TF | FL_NT | FL_AC | FL_IF), FL_IF);
 }
 
 static void set_callback(u16 type, u16 flags, u64 address)
 {
-	struct callback_register reg = { type, flags, address };
+	struct callback_register reg = {type, flags, address};
 
 	expect_rc("callback", callback_op(CALLBACKOP_register, &reg), 0);
 }
@@ -179,7 +179,7 @@ static void compat_traps(void)
 /* Compat callbacks are optional: Linux drops the feature if refused. */
 static bool optional_callback(u16 type, const char *entry)
 {
-	struct callback_register reg = { type, 0, (u64)entry };
+	struct callback_register reg = {type, 0, (u64)entry};
 
 	return callback_op(CALLBACKOP_register, &reg) == 0;
 }

@@ -16,8 +16,8 @@
 #include "guest.h"
 
 /* Software bits are the hypervisor's own: 9-11 and 52-62. */
-#define HARD_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_PSE | \
-		    PTE_G | PTE_NX)
+#define HARD_FLAGS \
+	(PTE_P | PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_PSE | PTE_G | PTE_NX)
 
 static bool is_table(const void *va)
 {

@@ -22,8 +22,7 @@ static void monotonic(const volatile struct vcpu_time_info *t)
 	expect_eq("version", t->version & 1, 0);
 	for (u32 i = 0; i < 20000; i++) {
 		u64 now = clock_ns(t);
-		if (!check(now >= last, "time went back by %lu ns",
-			   last - now))
+		if (!check(now >= last, "time went back by %lu ns", last - now))
 			break;
 		last = now;
 		if (i % 64 == 0)
@@ -43,15 +42,14 @@ static void rate(const volatile struct vcpu_time_info *t)
 	u64 ns_passed = clock_ns(t) - ns;
 	u64 tsc_passed = rdtsc() - tsc;
 	u64 by_tsc = tsc_to_ns(tsc_passed, t->tsc_to_system_mul, t->tsc_shift);
-	u64 diff = by_tsc > ns_passed ? by_tsc - ns_passed
-				      : ns_passed - by_tsc;
+	u64 diff = by_tsc > ns_passed ? by_tsc - ns_passed : ns_passed - by_tsc;
 
 	check(ns_passed >= 100000000, "100 ms took %lu ns", ns_passed);
 	check(diff < ns_passed / 100, "%lu ns by clock, %lu ns by TSC",
 	      ns_passed, by_tsc);
 	u64 hz_after = (1000000000UL << 32) / t->tsc_to_system_mul;
 	check(hz_after > hz_before - hz_before / 50 &&
-	      hz_after < hz_before + hz_before / 50,
+		      hz_after < hz_before + hz_before / 50,
 	      "the rate went from %lu to %lu", hz_before, hz_after);
 }
 
@@ -87,8 +85,8 @@ static void wallclock(void)
 	expect_rc("settime64", HCALL(platform_op, &op, 0, 0, 0), 0);
 	u64 uptime = now_ns() / 1000000000;
 	check(wall_seconds() + uptime >= date - 2 &&
-	      wall_seconds() + uptime <= date + 2, "wallclock %lu after %lu",
-	      wall_seconds(), uptime);
+		      wall_seconds() + uptime <= date + 2,
+	      "wallclock %lu after %lu", wall_seconds(), uptime);
 	check(shared_info.wc_version != version, "its version stands");
 	op.interface_version++;
 	expect_rc("wrong version", HCALL(platform_op, &op, 0, 0, 0),
@@ -99,7 +97,7 @@ static void wallclock(void)
 static void time_area(void)
 {
 	static struct vcpu_time_info area;
-	struct vcpu_register_time_memory_area reg = { .addr.v = &area };
+	struct vcpu_register_time_memory_area reg = {.addr.v = &area};
 	long rc = vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &reg);
 
 	if (!expect_rc("register", rc, 0))

@@ -32,7 +32,8 @@ static void prepare(void)
 static long flush(u32 cmd, const void *mask)
 {
 	struct mmuext_op op = {
-		.cmd = cmd, .arg1.linear_addr = (u64)window,
+		.cmd = cmd,
+		.arg1.linear_addr = (u64)window,
 	};
 
 	set_xen_guest_handle(op.arg2.vcpumask, mask);
@@ -46,12 +47,12 @@ static void each_flush(void)
 		const char *name;
 		u32 cmd;
 	} kinds[] = {
-		{ "TLB_FLUSH_LOCAL", MMUEXT_TLB_FLUSH_LOCAL },
-		{ "INVLPG_LOCAL", MMUEXT_INVLPG_LOCAL },
-		{ "TLB_FLUSH_MULTI", MMUEXT_TLB_FLUSH_MULTI },
-		{ "INVLPG_MULTI", MMUEXT_INVLPG_MULTI },
-		{ "TLB_FLUSH_ALL", MMUEXT_TLB_FLUSH_ALL },
-		{ "INVLPG_ALL", MMUEXT_INVLPG_ALL },
+		{"TLB_FLUSH_LOCAL", MMUEXT_TLB_FLUSH_LOCAL},
+		{"INVLPG_LOCAL", MMUEXT_INVLPG_LOCAL},
+		{"TLB_FLUSH_MULTI", MMUEXT_TLB_FLUSH_MULTI},
+		{"INVLPG_MULTI", MMUEXT_INVLPG_MULTI},
+		{"TLB_FLUSH_ALL", MMUEXT_TLB_FLUSH_ALL},
+		{"INVLPG_ALL", MMUEXT_INVLPG_ALL},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -61,8 +62,7 @@ static void each_flush(void)
 	}
 	expect_refused("bad mask",
 		       flush(MMUEXT_TLB_FLUSH_MULTI, (void *)0x7000));
-	expect_refused("bad mask",
-		       flush(MMUEXT_INVLPG_MULTI, (void *)0x7000));
+	expect_refused("bad mask", flush(MMUEXT_INVLPG_MULTI, (void *)0x7000));
 }
 
 /* A CR3 load flushes too; Linux relies on it. */
@@ -74,7 +74,7 @@ static void by_baseptr(void)
 	expect_rc("NEW_BASEPTR", mmuext1(MMUEXT_NEW_BASEPTR, boot), 0);
 	expect_eq("word after NEW_BASEPTR", *window, 2);
 	prepare();
-	asm volatile("mov %0, %%cr3" : : "r" (boot << 12) : "memory");
+	asm volatile("mov %0, %%cr3" : : "r"(boot << 12) : "memory");
 	expect_eq("word after a CR3 write", *window, 2);
 }
 
@@ -104,8 +104,10 @@ static void stale_writes(void)
 		expect_rc("unmap without flush", test_map(1, 0), 0);
 		expect_rc("pin", pin(level, page), 0);
 		bool wrote = try_write(&stale[9], bad);
-		check(!wrote && page[9] == 0, "an L%d was written by a stale "
-		      "translation", level);
+		check(!wrote && page[9] == 0,
+		      "an L%d was written by a stale "
+		      "translation",
+		      level);
 		expect_rc("unpin", unpin(page), 0);
 		page_make_rw(page);
 		page_free(page);
@@ -115,7 +117,8 @@ static void stale_writes(void)
 static long reservation(u32 cmd, u64 *frame)
 {
 	struct xen_memory_reservation r = {
-		.nr_extents = 1, .domid = DOMID_SELF,
+		.nr_extents = 1,
+		.domid = DOMID_SELF,
 	};
 
 	set_xen_guest_handle(r.extent_start, frame);
@@ -133,8 +136,8 @@ static void stale_freed(void)
 	expect_rc("map", test_map(1, mfn << 12 | PTE_PAGE), 0);
 	*(volatile u64 *)test_page(1) = 0x77;
 	expect_rc("unmap without flush", test_map(1, 0), 0);
-	expect_rc("give back",
-		  reservation(XENMEM_decrease_reservation, &mfn), 1);
+	expect_rc("give back", reservation(XENMEM_decrease_reservation, &mfn),
+		  1);
 	for (u32 i = 0; i < 1000 && fresh != mfn; i++) {
 		fresh = pfn;
 		if (reservation(XENMEM_populate_physmap, &fresh) != 1)

@@ -40,17 +40,17 @@ USER_CODE(u_ins, "insb");
 static const struct {
 	const char *name, *code;
 } table[] = {
-	{ "mov from cr0", u_cr0 }, { "mov to cr3", u_cr3 },
-	{ "mov from cr4", u_cr4 }, { "clts", u_clts },
-	{ "rdmsr", u_rdmsr }, { "wrmsr", u_wrmsr },
-	{ "cli", u_cli }, { "sti", u_sti },
-	{ "hlt", u_hlt }, { "wbinvd", u_wbinvd },
-	{ "invd", u_invd }, { "invlpg", u_invlpg },
-	{ "mov from dr7", u_dr7 }, { "mov to dr0", u_setdr0 },
-	{ "lgdt", u_lgdt }, { "lidt", u_lidt },
-	{ "ltr", u_ltr }, { "lldt", u_lldt },
-	{ "swapgs", u_swapgs }, { "outsb", u_outs },
-	{ "insb", u_ins },
+	{"mov from cr0", u_cr0}, {"mov to cr3", u_cr3},
+	{"mov from cr4", u_cr4}, {"clts", u_clts},
+	{"rdmsr", u_rdmsr},      {"wrmsr", u_wrmsr},
+	{"cli", u_cli},          {"sti", u_sti},
+	{"hlt", u_hlt},          {"wbinvd", u_wbinvd},
+	{"invd", u_invd},        {"invlpg", u_invlpg},
+	{"mov from dr7", u_dr7}, {"mov to dr0", u_setdr0},
+	{"lgdt", u_lgdt},        {"lidt", u_lidt},
+	{"ltr", u_ltr},          {"lldt", u_lldt},
+	{"swapgs", u_swapgs},    {"outsb", u_outs},
+	{"insb", u_ins},
 };
 
 static void instructions(void)
@@ -78,8 +78,8 @@ static void no_hypercalls(void)
 		ctx.rdi = ctx.rsi = USER_DATA;
 		got = user_run(&ctx);
 		check(got.vector == TRAP_SYSCALL && got.rax == nr,
-		      "syscall %lu: %s, rax 0x%lx", nr,
-		      trap_name(got.vector), got.rax);
+		      "syscall %lu: %s, rax 0x%lx", nr, trap_name(got.vector),
+		      got.rax);
 	}
 }
 
@@ -93,15 +93,16 @@ static void address(u64 va)
 	static const struct {
 		const char *code;
 		u64 bits;
-	} kinds[] = { { u_read, 0 }, { u_write, PF_W }, { u_jump, PF_I } };
+	} kinds[] = {{u_read, 0}, {u_write, PF_W}, {u_jump, PF_I}};
 
 	for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct regs ctx = user_context(kinds[i].code), got;
 		ctx.rsi = va;
 		got = user_run(&ctx);
 		check(got.vector == X86_PF &&
-		      (got.error & ~PF_P) == (PF_U | kinds[i].bits) &&
-		      fault.cr2 == va, "0x%lx: %s error 0x%lx cr2 0x%lx", va,
+			      (got.error & ~PF_P) == (PF_U | kinds[i].bits) &&
+			      fault.cr2 == va,
+		      "0x%lx: %s error 0x%lx cr2 0x%lx", va,
 		      trap_name(got.vector), got.error, fault.cr2);
 	}
 }

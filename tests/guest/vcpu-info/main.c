@@ -16,7 +16,7 @@
 
 static long reg(u64 mfn, u32 offset, u32 vcpu)
 {
-	struct vcpu_register_vcpu_info r = { .mfn = mfn, .offset = offset };
+	struct vcpu_register_vcpu_info r = {.mfn = mfn, .offset = offset};
 
 	return vcpu_op(VCPUOP_register_vcpu_info, vcpu, &r);
 }
@@ -46,7 +46,8 @@ static void moved(void)
 	expect_eq("pending", vcpu_info->evtchn_upcall_pending, 1);
 	expect_eq("selector", vcpu_info->evtchn_pending_sel, ~0UL);
 	check(vcpu_info->time.version != 0 &&
-	      vcpu_info->time.tsc_to_system_mul != 0, "no time");
+		      vcpu_info->time.tsc_to_system_mul != 0,
+	      "no time");
 	expect_rc("second time", reg(va_mfn(page), 0, 0), -XEN_EINVAL);
 }
 
