@@ -13,11 +13,17 @@ include mk/hv.mk
 -include $(wildcard mk/run.mk mk/test.mk mk/style.mk)
 -include $(wildcard tests/unit/unit.mk tests/guest/guest.mk tests/fuzz/fuzz.mk)
 
-.PHONY: all clean help
+## make clean           remove what was built; distclean: what was fetched, too
+
+.PHONY: all clean distclean help
 all: $(B)/ringfort $(B)/ringfort.gz
 
+# What was fetched (kernels, Debian's Xen, package lists) stays.
 clean:
-	rm -rf $(B)
+	cd $(B) 2>/dev/null && rm -rf $$(ls | grep -vxE 'kernels|oracle|apt') || true
+
+distclean:
+	rm -rf build
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)

@@ -30,7 +30,7 @@ HV_LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections --no-relax \
 # Decompressors for dom0 kernels: the distribution's own static libraries
 # (domain/inflate.c supplies the little of libc that they want).
 HV_LIBS := $(foreach l,lzma zstd z lz4 bz2 gcc,\
-	$(shell gcc -print-file-name=lib$(l).a))
+	$(shell gcc -print-file-name=lib$(l).a 2>/dev/null))
 
 $(B)/ringfort: $(B)/ringfort-syms
 	$(call say,STRIP)

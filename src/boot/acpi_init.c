@@ -7,7 +7,8 @@
 #include "hw/cpu.h"
 #include "mm/mm.h"
 
-struct machine machine;
+// Until the tables are read: no reset register known.
+struct machine machine = {.reset_space = 0xff};
 
 // Before mm_init: the boot page tables reach the low 4 GiB.
 static const void *map_boot(maddr_t addr, size_t bytes)

@@ -39,11 +39,12 @@ static void stop_others(void)
 			apic_send_ipi(cpu_of(i)->apic_id, VEC_IPI_STOP);
 }
 
+// A register in memory can be reached only once there are page tables of ours.
 static void reset_by_acpi(void)
 {
 	if (machine.reset_space == ACPI_SPACE_IO)
 		port_outb((u16)machine.reset_addr, machine.reset_value);
-	else if (machine.reset_space == ACPI_SPACE_MEMORY)
+	else if (machine.reset_space == ACPI_SPACE_MEMORY && frame_limit())
 		*(volatile u8 *)mmio_map(machine.reset_addr, 1) =
 			machine.reset_value;
 }

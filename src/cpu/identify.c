@@ -115,9 +115,9 @@ static void read_xsave(struct cpu_features *f)
 		f->xsave_size = max(f->xsave_size, r.a + r.b);
 	}
 	if (f->xsave_size > PAGE_SIZE)
-		panic("the processor's AVX state takes %u bytes, more than a "
-		      "page; start with fewer features\n",
-		      f->xsave_size);
+		give_up("the processor's AVX state takes %u bytes, more than a "
+			"page; start with fewer features\n",
+			f->xsave_size);
 }
 
 static void check_needed(const struct cpu_features *f)
@@ -127,9 +127,9 @@ static void check_needed(const struct cpu_features *f)
 
 		if (word >> needed[i].bit & 1)
 			continue;
-		panic("this processor lacks %s; Ringfort needs an x86-64 "
-		      "processor with it (QEMU: -cpu qemu64 or better)\n",
-		      needed[i].name);
+		give_up("this processor lacks %s; Ringfort needs an x86-64 "
+			"processor with it (QEMU: -cpu qemu64 or better)\n",
+			needed[i].name);
 	}
 }
 

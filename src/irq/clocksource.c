@@ -215,12 +215,12 @@ void clocksource_init(void)
 	if (!name)
 		name = last_resort(&rates);
 	if (!name && boot_options.clocksource[0])
-		panic("clocksource=%s: this machine has no such clock that "
-		      "works; leave the option out",
-		      boot_options.clocksource);
+		give_up("clocksource=%s: this machine has no such clock that "
+			"works; leave the option out",
+			boot_options.clocksource);
 	if (!name)
-		panic("no clock to measure the processor's speed by: needs "
-		      "one of HPET, PIT, ACPI PM timer, RTC");
+		give_up("no clock to measure the processor's speed by: needs "
+			"one of HPET, PIT, ACPI PM timer, RTC");
 	if (!rates.apic_hz)
 		measure_apic(&rates);
 	tsc_scale_set(rates.tsc_hz, base);

@@ -82,9 +82,9 @@ maddr_t early_alloc(u64 bytes, u64 align, maddr_t limit)
 		insert(i + 1, start + bytes, old_end);
 		return start;
 	}
-	panic("not enough memory: no %lu KiB of free RAM left while setting "
-	      "up; give the machine more memory or smaller modules",
-	      (unsigned long)bytes >> 10);
+	give_up("not enough memory: no %lu KiB of free RAM left while setting "
+		"up; give the machine more memory or smaller modules",
+		(unsigned long)bytes >> 10);
 }
 
 void *early_page(void)

@@ -39,9 +39,9 @@ static void report(const struct boot_info *bi)
 		 total >> 8, unused >> 8, modules << 2,
 		 (total - unused - modules) << 2);
 	if (unused < MIN_FREE >> PAGE_SHIFT)
-		panic("not enough memory: %lu MiB free of %lu MiB; give the "
-		      "machine at least 64 MiB and room for its modules",
-		      unused >> 8, total >> 8);
+		give_up("not enough memory: %lu MiB free of %lu MiB; give the "
+			"machine at least 64 MiB and room for its modules",
+			unused >> 8, total >> 8);
 }
 
 void mm_dump(void)

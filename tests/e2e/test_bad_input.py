@@ -107,7 +107,6 @@ def test_dom0_mem_too_small(boot):
 @pytest.mark.parametrize("cpu, why", [
     ("qemu32", "64-bit|long mode"),
     ("qemu64,-nx", "nx|no-execute|execute"),
-    ("qemu64,-syscall", "syscall"),
 ])
 def test_unsupported_cpu(boot, cpu, why):
     """Found so early that nothing can wait or reset: the CPU halts."""
@@ -115,6 +114,18 @@ def test_unsupported_cpu(boot, cpu, why):
     m.expect(line_with("cpu|processor", why))
     m.silence(5)
     assert m.halted()
+
+
+@pytest.mark.parametrize("cpu, why", [
+    ("qemu64,-syscall", "syscall"),
+    ("qemu64,-apic", "apic"),
+])
+def test_cpu_lacks_a_feature(boot, cpu, why):
+    """Found before there is memory management: said, and restarted."""
+    m = boot(cpu=cpu)
+    m.expect(line_with("processor", why))
+    m.expect("restarting")
+    m.end("guest-reset")
 
 
 def test_noreboot_stays(boot):

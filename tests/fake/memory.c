@@ -271,6 +271,12 @@ _Noreturn void panic(const char *format, ...)
 	abort();
 }
 
+_Noreturn void give_up(const char *format, ...)
+{
+	fprintf(stderr, "gave up: %s\n", format);
+	abort();
+}
+
 void debug_key_register(char key, const char *what, void (*fn)(void))
 {
 }

@@ -161,6 +161,13 @@ void panic(const char *format, ...)
 	longjmp(panicked, 1);
 }
 
+void give_up(const char *format, ...)
+{
+	if (!expect_panic)
+		abort();
+	longjmp(panicked, 1);
+}
+
 static bool near(u64 a, u64 b, u64 millionths)
 {
 	return (a > b ? a - b : b - a) <= b * millionths / 1000000;
