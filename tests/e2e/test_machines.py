@@ -51,7 +51,7 @@ def test_memory_of_64_gib(boot):
 def test_memory_of_64_mib(boot):
     """Too little for Debian's kernel: the hypervisor starts and says so."""
     m = boot(dom0=QUICK, mem="64M", append="")
-    m.expect(r"ringfort: [^\r\n]*memory[^\r\n]*give the machine more[\r\n]")
+    m.expect(r"ringfort: [^\r\n]*memory[^\r\n]*give the machine more")
     m.end("guest-reset")
 
 
