@@ -173,16 +173,13 @@ static void fill_context(const struct build *b, struct vcpu_guest_context *c)
 
 static void start_vcpu(const struct build *b, struct vcpu *v)
 {
-	struct vcpu_guest_context *c = kalloc(sizeof(*c));
+	static struct vcpu_guest_context c; // 5 KiB: too much for the stack
 	int error;
 
-	if (!c)
-		give_up("too little memory to start dom0");
-	fill_context(b, c);
-	error = vcpu_set_context(v, c);
+	fill_context(b, &c);
+	error = vcpu_set_context(v, &c);
 	if (error)
 		panic("dom0's first vCPU was refused (error %d)", error);
-	kfree(c);
 }
 
 static void start(struct build *b)

@@ -7,12 +7,14 @@
 
 #ifdef __ASSEMBLY__
 
+// clang-format off: it takes the directives for C
 #define EXTABLE(at, to)            \
-	.pushsection.extable, "a"; \
+	.pushsection .extable, "a";\
 	.balign 4;                 \
 	.long(at) -.;              \
 	.long(to) -.;              \
 	.popsection
+// clang-format on
 
 #else
 
