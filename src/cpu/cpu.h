@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/percpu.h"
+#include "cpu/policy.h"
 #include "cpu/regs.h"
 #include "domain/domain.h"
 #include "lib/types.h"
@@ -79,6 +80,8 @@ void fpu_save(struct vcpu *v);
 // 512 bytes) to a given one. v is not running.
 void fpu_reset(struct vcpu *v);
 void fpu_import(struct vcpu *v, const void *fxsave_image);
+// The other way round; v's state must have been saved.
+void fpu_export(const struct vcpu *v, void *fxsave_image);
 
 // Puts a guest's value for debug register 0..3, 6 or 7 in the form in which it
 // may be loaded. False: refused.
@@ -91,7 +94,7 @@ bool emulate_privileged(struct vcpu *v, struct regs *r);
 // The forced-emulation CPUID prefix at #UD.
 bool emulate_forced_cpuid(struct vcpu *v, struct regs *r);
 
-struct cpu_policy *policy_create(const struct domain *d); // 0: no memory
+// See cpu/policy.h.
 struct cpuid policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf);
 
 // -------------------------------------------------------------- descriptors

@@ -21,6 +21,9 @@
 
 #define FXSAVE_BYTES 512
 #define MXCSR_AT 24
+#define X87_REGS_AT 32
+#define XMM_REGS_AT 160
+#define XMM_REGS_BYTES 256
 #define MXCSR_DEFAULT 0x1f80u
 #define FCW_DEFAULT 0x37fu
 #define XSTATE_BV_AT 512
@@ -77,6 +80,30 @@ void fpu_import(struct vcpu *v, const void *fxsave_image)
 	fpu_reset(v);
 	memcpy(v->fpu, fxsave_image, FXSAVE_BYTES);
 	memcpy((u8 *)v->fpu + XSTATE_BV_AT, &parts, sizeof(parts));
+}
+
+// Parts that XSAVE left out because they are in their initial state.
+static void fill_initial(u8 *image, u64 saved)
+{
+	u8 initial[FXSAVE_BYTES] = {FCW_DEFAULT & 0xff, FCW_DEFAULT >> 8};
+
+	if (!(saved & XCR0_X87)) {
+		memcpy(image, initial, MXCSR_AT);
+		memset(image + X87_REGS_AT, 0, XMM_REGS_AT - X87_REGS_AT);
+	}
+	if (!(saved & XCR0_SSE))
+		memset(image + XMM_REGS_AT, 0, XMM_REGS_BYTES);
+}
+
+void fpu_export(const struct vcpu *v, void *fxsave_image)
+{
+	u64 saved;
+
+	memcpy(fxsave_image, v->fpu, FXSAVE_BYTES);
+	if (!cpu_features.xsave)
+		return;
+	memcpy(&saved, (const u8 *)v->fpu + XSTATE_BV_AT, sizeof(saved));
+	fill_initial(fxsave_image, saved);
 }
 
 int fpu_alloc(struct vcpu *v)
@@ -206,7 +233,7 @@ bool xcr0_valid(u64 value, u64 allowed)
 
 bool xcr0_set(struct vcpu *v, u64 value)
 {
-	if (!cpu_features.xsave || !xcr0_valid(value, cpu_features.xcr0_mask))
+	if (!cpu_features.xsave || !xcr0_valid(value, policy_xcr0(v->domain)))
 		return false;
 	v->xcr0 = value;
 	xcr0_write(cpu_this(), value);
