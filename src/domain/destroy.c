@@ -88,7 +88,7 @@ static int stage_dead(struct domain *d)
 static int (*const stage[])(struct domain *d) = {
 	stage_stop,  stage_detach, stage_disconnect,
 	stage_infos, stage_vcpus,  domain_relinquish_memory,
-	stage_dead};
+	grant_domain_release, stage_dead};
 
 int domain_destroy(struct domain *d)
 {

@@ -154,7 +154,8 @@ static int make_parts(struct domain *d, const struct domain_config *c)
 		return -ENOMEM;
 	err = events_domain_init(d);
 	if (!err)
-		err = grant_domain_init(d, c->grant_frames);
+		err = grant_domain_init(d, c->grant_frames,
+					c->maptrack_frames);
 	if (!err && d->privileged)
 		err = give_devices(d);
 	return err;
@@ -227,6 +228,7 @@ struct domain *domain_create(domid_t id, u32 max_vcpus, bool privileged,
 		.max_vcpus = max_vcpus,
 		.privileged = privileged,
 		.grant_frames = GRANT_FRAMES_DEFAULT,
+		.maptrack_frames = GRANT_MAPTRACK_DEFAULT,
 	};
 
 	return domain_create_as(id, &c, err);

@@ -195,6 +195,7 @@ struct domain_config {
 	bool privileged;
 	u32 max_ports; // event channels; 0: as many as there can be
 	u32 grant_frames; // most frames of its grant table
+	u32 maptrack_frames; // most pages of records of what it maps
 };
 struct domain *must_check domain_create_as(domid_t id,
 					   const struct domain_config *c,

@@ -62,6 +62,8 @@ int domctl_create(const struct domctl *c)
 		.max_ports = min(a->max_evtchn_port, 0x7fffffffu) + 1,
 		.grant_frames = limit_or_default(a->max_grant_frames,
 						 GRANT_FRAMES_DEFAULT),
+		.maptrack_frames = limit_or_default(a->max_maptrack_frames,
+						    GRANT_MAPTRACK_DEFAULT),
 	};
 	domid_t id = c->op->domain;
 	struct domain *d;

@@ -116,7 +116,7 @@ static i64 (*const ops[])(const struct memory_call *c) = {
 	[XENMEM_get_sharing_shared_pages] = nothing_shared,
 	[XENMEM_claim_pages] = memory_claim,
 	[XENMEM_get_vnumainfo] = not_supported,
-	[XENMEM_acquire_resource] = not_supported,
+	[XENMEM_acquire_resource] = memory_acquire_resource,
 };
 
 i64 hc_memory_op(struct vcpu *v, struct hcall *h)

@@ -3,7 +3,8 @@
 // uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/audit.c src/mm/memory_op.c src/mm/reservation.c
-// uses: src/mm/exchange.c src/mm/memory_map.c
+// uses: src/mm/exchange.c src/mm/memory_map.c src/mm/resource.c
+// uses: src/mm/grant_table.c
 // uses: tests/fake/core.c tests/fake/memory.c
 //
 // memory_op: growing, shrinking, exchanging, and the questions.
@@ -18,6 +19,7 @@
 
 #include "abi/errno.h"
 #include "memory.h"
+#include "mm/grant.h"
 
 static struct domain *d0, *d1;
 static struct vcpu *v0, *v1;
@@ -77,12 +79,13 @@ static void populate(void **state)
 	assert_int_equal(x[0] % 32, 0);
 	assert_int_equal(m2p_table[x[0] + 31], 1031);
 	assert_int_equal(op(v1, XENMEM_current_reservation,
-			    &(struct xen_memory_domain){ DOMID_SELF }), 82);
+			    &(struct xen_memory_domain){DOMID_SELF}),
+			 82);
 }
 
 static void populate_stops(void **state)
 {
-	u64 x[3] = { 1, 2, 3 };
+	u64 x[3] = {1, 2, 3};
 	struct xen_memory_reservation r = list(x, 3, 8);
 
 	d1->max_pages = 600;
@@ -112,7 +115,7 @@ static void populate_stops(void **state)
 
 static void increase_and_decrease(void **state)
 {
-	u64 x[10] = { 0 };
+	u64 x[10] = {0};
 	struct xen_memory_reservation r = list(x, 10, 1);
 	u64 free_before = heap_free_frames();
 
@@ -184,7 +187,7 @@ static void exchange_for_contiguous(void **state)
 
 static void exchange_fails_cleanly(void **state)
 {
-	u64 in[32], out[2] = { 100, 116 };
+	u64 in[32], out[2] = {100, 116};
 	struct xen_memory_exchange e = swap(in, 32, 0, out, 2, 4);
 
 	for (u32 i = 0; i < 32; i++)
@@ -196,8 +199,7 @@ static void exchange_fails_cleanly(void **state)
 	assert_int_equal(out[1], 116);
 	frame_put(MFN(in[20]));
 	for (u32 i = 16; i < 32; i++)
-		assert_int_equal(mfn_frame(MFN(in[i]))->ref,
-				 REF_ALLOCATED | 1);
+		assert_int_equal(mfn_frame(MFN(in[i]))->ref, REF_ALLOCATED | 1);
 	assert_int_equal(mm_audit(), 0);
 	// It goes on where it was.
 	assert_int_equal(op(v0, XENMEM_exchange, &e), 0);
@@ -223,7 +225,7 @@ static void exchange_fails_cleanly(void **state)
 
 static void exchange_of_nonsense(void **state)
 {
-	u64 in[16] = { 0 }, out[16] = { 0 };
+	u64 in[16] = {0}, out[16] = {0};
 	struct xen_memory_exchange e = swap(in, 16, 0, out, 1, 3);
 
 	assert_int_equal(op(v0, XENMEM_exchange, &e), -EINVAL); // sizes
@@ -251,11 +253,10 @@ static void exchange_of_nonsense(void **state)
 
 static void questions(void **state)
 {
-	struct xen_memory_domain self = { DOMID_SELF }, other = { 1 },
-				 none = { 3 };
+	struct xen_memory_domain self = {DOMID_SELF}, other = {1}, none = {3};
 	struct xen_machphys_mapping m;
-	struct xen_machphys_mfn_list l = { .max_extents = 5 };
-	u64 mfns[5] = { 0 };
+	struct xen_machphys_mfn_list l = {.max_extents = 5};
+	u64 mfns[5] = {0};
 
 	assert_int_equal(op(v1, XENMEM_maximum_ram_page, NULL), FAKE_END - 1);
 	assert_int_equal(op(v1, XENMEM_maximum_reservation, &self), 1000);
@@ -306,10 +307,10 @@ static void claims(void **state)
 
 static void memory_maps(void **state)
 {
-	struct e820_entry got[8], given[2] = { { 0, MIB(1), E820_RAM },
-					       { GIB(1), 5, E820_RESERVED } };
-	struct xen_memory_map m = { .nr_entries = 8 };
-	struct xen_foreign_memory_map f = { .domid = 1 };
+	struct e820_entry got[8],
+		given[2] = {{0, MIB(1), E820_RAM}, {GIB(1), 5, E820_RESERVED}};
+	struct xen_memory_map m = {.nr_entries = 8};
+	struct xen_foreign_memory_map f = {.domid = 1};
 
 	m.buffer.p = got;
 	assert_int_equal(op(v0, XENMEM_machine_memory_map, &m), 0);
@@ -343,6 +344,68 @@ static void memory_maps(void **state)
 	fake_fault_bytes = 0;
 }
 
+// ------------------------------------------------------------------ resources
+
+static struct xen_mem_acquire_resource resource(domid_t domid, u32 n, u64 frame,
+						xen_pfn_t *list)
+{
+	struct xen_mem_acquire_resource a = {
+		.domid = domid,
+		.type = XENMEM_resource_grant_table,
+		.nr_frames = n,
+		.frame = frame,
+	};
+
+	a.frame_list.p = list;
+	return a;
+}
+
+static i64 acquire(struct vcpu *v, struct xen_mem_acquire_resource a)
+{
+	return op(v, XENMEM_acquire_resource, &a);
+}
+
+static void grant_frames_for_the_tools(void **state)
+{
+	struct xen_mem_acquire_resource a = resource(1, 0, 0, NULL);
+	xen_pfn_t list[8] = {0};
+
+	assert_int_equal(grant_domain_init(d1, 6, 1), 0);
+	assert_int_equal(op(v0, XENMEM_acquire_resource, &a), 0);
+	assert_int_equal(a.nr_frames, 6);
+	a = resource(1, 0, 0, NULL);
+	a.id = XENMEM_resource_grant_table_id_status;
+	assert_int_equal(op(v0, XENMEM_acquire_resource, &a), 0);
+	assert_int_equal(a.nr_frames, 1);
+	a = resource(1, 1, 0, list);
+	a.id = XENMEM_resource_grant_table_id_status;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, 2, 4, list)), 0);
+	assert_true(grant_has_frame(d1, MFN(list[0])));
+	assert_true(grant_has_frame(d1, MFN(list[1])));
+	assert_int_equal(list[2], 0);
+	assert_int_equal(acquire(v0, resource(1, 3, 4, list)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, 1, ~0ull, list)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, ~0u, 1, list)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, 1, 0, NULL)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(0, 1, 0, list)), -EPERM);
+	assert_int_equal(acquire(v0, resource(DOMID_SELF, 1, 0, list)), -ESRCH);
+	assert_int_equal(acquire(v0, resource(3, 1, 0, list)), -ESRCH);
+	assert_int_equal(acquire(v1, resource(0, 1, 0, list)), -EPERM);
+	a = resource(1, 1, 0, list);
+	a.pad = 1;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	a = resource(1, 1, 0, list);
+	a.type = XENMEM_resource_ioreq_server;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	a = resource(1, 1, 0, list);
+	a.id = 2;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	grant_domain_destroy(d1);
+	assert_int_equal(acquire(v0, resource(1, 1, 0, list)), -EINVAL);
+	grant_domain_free(d1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -356,6 +419,7 @@ int main(void)
 		T(questions),
 		T(claims),
 		T(memory_maps),
+		T(grant_frames_for_the_tools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
