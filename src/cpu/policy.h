@@ -32,7 +32,13 @@ struct cpu_policy *must_check policy_create(const struct domain *d);
 struct cpuid policy_get(const struct cpu_policy *p, u32 leaf, u32 subleaf);
 // True for leaves that look at ECX.
 bool policy_has_subleaves(u32 leaf);
-// True for a leaf that a policy can have.
+// The leaves that a policy can have: up to the last of both ranges, and so many
+// subleaves of each, 1 for a leaf that has none.
+#define POLICY_EXT 0x80000000u
+#define POLICY_HV 0x40000000u
+#define POLICY_LAST 0xdu
+#define POLICY_EXT_LAST (POLICY_EXT + 0x21)
+u32 policy_subleaves(u32 leaf);
 bool policy_covers(u32 leaf, u32 subleaf);
 // State components that d may switch on in XCR0.
 u64 policy_xcr0(const struct domain *d);

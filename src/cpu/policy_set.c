@@ -10,13 +10,10 @@
 #include "cpu/cpu.h"
 #include "mm/mm.h"
 
-#define EXT 0x80000000u
-#define HV 0x40000000u
+#define EXT POLICY_EXT
 #define HV_LEAVES 0x200u
-#define BASIC_LAST 0xdu
-#define EXT_LAST (EXT + 0x21)
 
-static u32 subleaves(u32 leaf)
+u32 policy_subleaves(u32 leaf)
 {
 	switch (leaf) {
 	case 4:
@@ -34,15 +31,15 @@ static u32 subleaves(u32 leaf)
 
 bool policy_covers(u32 leaf, u32 subleaf)
 {
-	return (leaf <= BASIC_LAST || (leaf >= EXT && leaf <= EXT_LAST)) &&
-	       subleaf < subleaves(leaf);
+	return (leaf <= POLICY_LAST || (leaf >= EXT && leaf <= POLICY_EXT_LAST)) &&
+	       subleaf < policy_subleaves(leaf);
 }
 
 // -------------------------------------------------------------- the machine's
 
 static void read_leaf(struct cpu_policy *p, u32 leaf)
 {
-	for (u32 i = 0; i < subleaves(leaf); i++) {
+	for (u32 i = 0; i < policy_subleaves(leaf); i++) {
 		struct cpuid r = cpuid(leaf, i);
 
 		if ((r.a | r.b | r.c | r.d) && p->count < POLICY_LEAVES_MAX)
@@ -56,10 +53,10 @@ struct cpu_policy *policy_machine(void)
 
 	if (!p)
 		return NULL;
-	for (u32 leaf = 0; leaf <= min(cpu_features.max_leaf, BASIC_LAST);
+	for (u32 leaf = 0; leaf <= min(cpu_features.max_leaf, POLICY_LAST);
 	     leaf++)
 		read_leaf(p, leaf);
-	for (u32 leaf = EXT; leaf <= min(cpu_features.max_ext_leaf, EXT_LAST);
+	for (u32 leaf = EXT; leaf <= min(cpu_features.max_ext_leaf, POLICY_EXT_LAST);
 	     leaf++)
 		read_leaf(p, leaf);
 	return p;
@@ -155,7 +152,7 @@ static void put(struct cpu_policy *p, const struct policy_leaf *l)
 
 static bool is_hypervisor_leaf(u32 leaf)
 {
-	return leaf >= HV && leaf < HV + HV_LEAVES;
+	return leaf >= POLICY_HV && leaf < POLICY_HV + HV_LEAVES;
 }
 
 int policy_add(struct cpu_policy *p, const struct cpu_policy *most,

@@ -13,28 +13,54 @@
 #define MSRS_MAX 16u
 #define LEAVES_GIVEN_MAX 512u
 
-static int write_leaves(const struct cpu_policy *p, const struct policy_io *io)
-{
-	if (io->nr_leaves < p->count)
-		return -ENOBUFS;
-	for (u32 i = 0; i < p->count; i++) {
-		const struct policy_leaf *l = &p->leaf[i];
-		xen_cpuid_leaf_t out = {
-			.leaf = l->leaf,
-			.subleaf = policy_has_subleaves(l->leaf)
-					   ? l->subleaf
-					   : XEN_CPUID_NO_SUBLEAF,
-			.a = l->value.a,
-			.b = l->value.b,
-			.c = l->value.c,
-			.d = l->value.d,
-		};
+struct writer {
+	const struct cpu_policy *p;
+	gva_t to;
+	u32 room, count;
+};
 
-		if (guest_write(io->leaves + i * sizeof(out), &out,
-				sizeof(out)))
-			return -EFAULT;
-	}
-	return 0;
+static int write_leaf(struct writer *w, u32 leaf, u32 subleaf)
+{
+	struct cpuid r = policy_get(w->p, leaf, subleaf);
+	const xen_cpuid_leaf_t out = {
+		leaf, policy_has_subleaves(leaf) ? subleaf
+						 : XEN_CPUID_NO_SUBLEAF,
+		r.a,  r.b,
+		r.c,  r.d,
+	};
+
+	if (w->count == w->room)
+		return -ENOBUFS;
+	return guest_write(w->to + w->count++ * sizeof(out), &out, sizeof(out));
+}
+
+// Leaves from `first` to the limit that it tells, or `last`.
+static int write_range(struct writer *w, u32 first, u32 last)
+{
+	int err = 0;
+
+	last = min(last, policy_get(w->p, first, 0).a);
+	for (u32 leaf = first; leaf <= last; leaf++)
+		for (u32 i = 0; i < policy_subleaves(leaf) && !err; i++)
+			err = write_leaf(w, leaf, i);
+	return err;
+}
+
+// With the empty ones, and those of the hypervisor and of another one: the
+// tools write no more leaves than they read, and they write all of these.
+static int write_leaves(const struct cpu_policy *p, struct policy_io *io)
+{
+	struct writer w = {p, io->leaves, io->nr_leaves, 0};
+	int err = write_range(&w, 0, POLICY_LAST);
+
+	if (!err)
+		err = write_leaf(&w, POLICY_HV, 0);
+	if (!err)
+		err = write_leaf(&w, POLICY_HV + 0x100, 0);
+	if (!err)
+		err = write_range(&w, POLICY_EXT, POLICY_EXT_LAST);
+	io->nr_leaves = w.count;
+	return err;
 }
 
 static int write_msrs(const struct policy_io *io)
@@ -52,11 +78,12 @@ int policy_write(const struct cpu_policy *p, struct policy_io *io)
 
 	if (io->leaves)
 		err = write_leaves(p, io);
+	else
+		io->nr_leaves = POLICY_LEAVES_MAX;
 	if (!err && io->msrs)
 		err = write_msrs(io);
 	if (err)
 		return err;
-	io->nr_leaves = io->leaves ? p->count : POLICY_LEAVES_MAX;
 	io->nr_msrs = MSRS;
 	return 0;
 }
