@@ -180,19 +180,18 @@ static int16_t clear_entry(const struct vcpu *v, u64 addr, u32 flags, mfn_t mfn)
 static int16_t unmap_ways(const struct vcpu *v, struct unmap *u, u32 flags)
 {
 	const struct gnttab_unmap_grant_ref *op = &u->op;
-	mfn_t mfn = grant_frame(&u->use);
+	bool device = op->dev_bus_addr && (flags & GNTMAP_device_map);
+	bool host = op->host_addr && (flags & GNTMAP_host_map);
 	int16_t status = GNTST_okay;
 
-	u->use.mfn = mfn;
-	if (op->dev_bus_addr && op->dev_bus_addr != mfn_maddr(mfn))
-		return GNTST_general_error;
-	if (op->host_addr && (flags & GNTMAP_host_map)) {
-		status = clear_entry(v, op->host_addr, flags, mfn);
-		if (status == GNTST_okay)
-			u->ways |= GNTMAP_host_map;
-	}
-	if (status == GNTST_okay && op->dev_bus_addr)
-		u->ways |= flags & GNTMAP_device_map;
+	u->use.mfn = grant_frame(&u->use);
+	if (device && op->dev_bus_addr != mfn_maddr(u->use.mfn))
+		return GNTST_bad_dev_addr;
+	if (host)
+		status = clear_entry(v, op->host_addr, flags, u->use.mfn);
+	if (status == GNTST_okay)
+		u->ways = (host ? GNTMAP_host_map : 0) |
+			  (device ? GNTMAP_device_map : 0);
 	return status;
 }
 

@@ -341,7 +341,7 @@ static void device_and_host(void **state)
 	assert_int_equal(refs(page), 3);
 	assert_int_equal(writers(page), 2);
 	assert_int_equal(mm_audit(), 0);
-	assert_int_equal(unmap(op.handle, va(20), 0x1000), GNTST_general_error);
+	assert_int_equal(unmap(op.handle, va(20), 0x1000), GNTST_bad_dev_addr);
 	assert_int_equal(unmap(op.handle, va(20), 0), GNTST_okay);
 	assert_int_equal(refs(page), 2);
 	assert_int_equal(flags(5),
