@@ -82,6 +82,8 @@ static int stage_dead(struct domain *d)
 	d->dying = DOMAIN_DEAD;
 	d->dead_epoch = 0;
 	__atomic_fetch_add(&dead_count, 1, __ATOMIC_SEQ_CST);
+	// Those who map its frames let go of them when they see it dead.
+	virq_raise_global(VIRQ_DOM_EXC);
 	return 0;
 }
 

@@ -672,10 +672,10 @@ static void a_domain_ends_in_stages(void **state)
 	domains_reap();
 	assert_null(domain_find(3));
 	domains_reap();
-	assert_int_equal(dom_exc, 1);
+	assert_int_equal(dom_exc, 2);
 	quiet = true;
 	domains_reap();
-	assert_int_equal(dom_exc, 2);
+	assert_int_equal(dom_exc, 3);
 }
 
 static void dom0_cannot_be_destroyed(void **state)
