@@ -635,6 +635,8 @@ static void refused_copies(void **state)
 	fake_grant_set(d1, 8, GTF_permit_access, 0, s.l1);
 	assert_int_equal(copy(from_ref(5, 4095, mine, 0, 2)),
 			 GNTST_bad_copy_arg);
+	assert_int_equal(copy(from_ref(5, 0, mine, 4095, 2)),
+			 GNTST_bad_copy_arg);
 	assert_int_equal(copy(from_ref(5, 0, mine, 0xffff, 0xffff)),
 			 GNTST_bad_copy_arg);
 	assert_int_equal(copy(from_ref(5, 1, mine, 0, 4096)),
