@@ -84,7 +84,12 @@ static int16_t copy_bytes(const struct copier *c, const struct gnttab_copy *op)
 	if (op->source.offset + (u32)op->len > PAGE_SIZE ||
 	    op->dest.offset + (u32)op->len > PAGE_SIZE)
 		return GNTST_bad_copy_arg;
-	memmove(to + op->dest.offset, from + op->source.offset, op->len);
+	to += op->dest.offset;
+	from += op->source.offset;
+	if (likely(!mfn_eq(c->to.use.mfn, c->from.use.mfn)))
+		memcpy(to, from, op->len);
+	else
+		memmove(to, from, op->len);
 	return GNTST_okay;
 }
 
