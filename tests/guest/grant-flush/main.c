@@ -14,6 +14,7 @@
 
 #include "guest.h"
 #include "grant.h"
+#include "second.h"
 
 #define ROUNDS 100
 #define LOOKS 20000
@@ -21,10 +22,6 @@
 
 static volatile u64 *page;
 static volatile u32 stopped, go; /* rounds */
-static u8 second_stack[2 * PAGE_SIZE] __attribute__((aligned(4096)));
-static struct vcpu_guest_context context;
-
-extern char entry_event[], entry_failsafe[], entry_syscall[];
 
 static void relax(void)
 {
@@ -44,43 +41,12 @@ static bool on_fault(struct regs *regs)
 {
 	u32 round = stopped + 1;
 
-	if (regs->vector != PAGE_FAULT || (u64)regs < (u64)second_stack ||
-	    (u64)regs >= (u64)second_stack + sizeof(second_stack))
+	if (regs->vector != PAGE_FAULT || !on_second(regs))
 		return false;
 	stopped = round;
 	while (go != round)
 		relax();
 	return true;
-}
-
-static void start_second(void)
-{
-	u64 top = (u64)second_stack + sizeof(second_stack) - 24;
-	long rc;
-
-	context.flags = VGCF_in_kernel | VGCF_failsafe_disables_events;
-	context.user_regs.rip = (u64)second;
-	context.user_regs.rsp = top;
-	context.user_regs.cs = FLAT_KERNEL_CS;
-	context.user_regs.ss = FLAT_KERNEL_SS;
-	context.user_regs.rflags = FL_ONE | FL_IF;
-	context.kernel_ss = FLAT_KERNEL_SS;
-	context.kernel_sp = top;
-	context.event_callback_eip = (u64)entry_event;
-	context.failsafe_callback_eip = (u64)entry_failsafe;
-	context.syscall_callback_eip = (u64)entry_syscall;
-	context.ctrlreg[3] = va_maddr((void *)start_info->pt_base);
-	for (u32 i = 0; i < 32; i++)
-		context.trap_ctxt[i] = (struct trap_info){
-			(u8)i, 0, FLAT_KERNEL_CS, trap_stub(i),
-		};
-	rc = vcpu_op(VCPUOP_initialise, 1, &context);
-	if (rc == -XEN_ENOENT)
-		test_skip("dom0 has one vCPU");
-	require(rc == 0, "initialise: error %ld", rc);
-	trap_hook = on_fault;
-	rc = vcpu_op(VCPUOP_up, 1, NULL);
-	require(rc == 0, "up: error %ld", rc);
 }
 
 static void await_counting(void)
@@ -101,7 +67,8 @@ static void expect_still(u32 round)
 			return;
 	expect_eq("flags", grant_entry(20)->flags, GTF_permit_access);
 	for (u64 end = rdtsc() + (20UL << 30); stopped != round; relax())
-		require(rdtsc() < end, "no page fault in round %u", round);
+		if (!check(rdtsc() < end, "no page fault in round %u", round))
+			test_end();
 }
 
 static u32 map(void)
@@ -119,7 +86,8 @@ TEST("grant-flush")
 	test_l1();
 	grant_page(20, GTF_permit_access, page);
 	u32 handle = map();
-	start_second();
+	trap_hook = on_fault;
+	second_start(second);
 	for (u32 round = 1; round <= ROUNDS; round++) {
 		await_counting();
 		expect_rc("unmap", grant_unmap(handle, (u64)test_page(0), 0),
