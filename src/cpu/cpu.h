@@ -83,6 +83,13 @@ void fpu_import(struct vcpu *v, const void *fxsave_image);
 // The other way round; v's state must have been saved.
 void fpu_export(const struct vcpu *v, void *fxsave_image);
 
+// The whole state in the standard form of XSAVE, fpu_state_bytes() long; 0: this
+// processor has no XSAVE. v's state must have been saved.
+u32 fpu_state_bytes(void);
+void fpu_state_get(const struct vcpu *v, void *image);
+// -EINVAL when it or XCR0 is not what the domain may have.
+int must_check fpu_state_set(struct vcpu *v, u64 xcr0, const void *image);
+
 // Puts a guest's value for debug register 0..3, 6 or 7 in the form in which it
 // may be loaded. False: refused.
 bool debugreg_check(u64 index, u64 *value, bool io_breakpoints);

@@ -27,6 +27,7 @@
 #define MXCSR_DEFAULT 0x1f80u
 #define FCW_DEFAULT 0x37fu
 #define XSTATE_BV_AT 512
+#define XSTATE_HEADER_WORDS 8
 #define LEAF_D1_XSAVEOPT 1
 
 static bool guest_ts(const struct vcpu *v)
@@ -104,6 +105,40 @@ void fpu_export(const struct vcpu *v, void *fxsave_image)
 		return;
 	memcpy(&saved, (const u8 *)v->fpu + XSTATE_BV_AT, sizeof(saved));
 	fill_initial(fxsave_image, saved);
+}
+
+u32 fpu_state_bytes(void)
+{
+	return cpu_features.xsave ? cpu_features.xsave_size : 0;
+}
+
+void fpu_state_get(const struct vcpu *v, void *image)
+{
+	memcpy(image, v->fpu, fpu_state_bytes());
+}
+
+// Of the header, only the map of saved parts may be other than zero.
+static bool header_valid(const u8 *image, u64 allowed)
+{
+	u64 header[XSTATE_HEADER_WORDS];
+
+	memcpy(header, image + XSTATE_BV_AT, sizeof(header));
+	for (u32 i = 1; i < XSTATE_HEADER_WORDS; i++)
+		if (header[i])
+			return false;
+	return !(header[0] & ~allowed);
+}
+
+int fpu_state_set(struct vcpu *v, u64 xcr0, const void *image)
+{
+	u64 allowed = policy_xcr0(v->domain);
+
+	if (!xcr0_valid(xcr0, allowed) || !header_valid(image, allowed))
+		return -EINVAL;
+	fpu_reset(v);
+	memcpy(v->fpu, image, fpu_state_bytes());
+	v->xcr0 = xcr0;
+	return 0;
 }
 
 int fpu_alloc(struct vcpu *v)

@@ -26,6 +26,9 @@ domctl_fn domctl_get_info, domctl_get_vcpu_info;
 // domctl_vcpu.c: its vCPUs
 domctl_fn domctl_max_vcpus, domctl_set_context, domctl_get_context,
 	domctl_send_trigger;
+// domctl_state.c: the rest of what is saved and restored of them
+domctl_fn domctl_set_callbacks, domctl_get_callbacks, domctl_set_xstate,
+	domctl_get_xstate, domctl_set_msrs, domctl_get_msrs;
 // domctl_sched.c: where and how much they run
 domctl_fn domctl_set_affinity, domctl_get_affinity, domctl_set_nodes,
 	domctl_get_nodes, domctl_scheduler;
@@ -42,6 +45,10 @@ domctl_fn domctl_set_policy, domctl_get_policy, domctl_set_address_size,
 
 // vCPU id of d, or 0.
 struct vcpu *domctl_vcpu(const struct domain *d, u32 id);
+
+// Keeps v from running and has its registers in v and nowhere else, until
+// vcpu_unpause.
+void domctl_hold(struct vcpu *v);
 
 // What the tools want to know about every domain.
 void domain_info_get(const struct domain *d,

@@ -25,8 +25,7 @@ int domctl_max_vcpus(const struct domctl *c)
 	return 0;
 }
 
-// Has v's registers in v and nowhere else until vcpu_unpause.
-static void hold(struct vcpu *v)
+void domctl_hold(struct vcpu *v)
 {
 	vcpu_pause(v);
 	while (!sched_detach(v))
@@ -76,7 +75,7 @@ int domctl_set_context(const struct domctl *c)
 
 	if (!v || c->d->dying)
 		return -EINVAL;
-	hold(v);
+	domctl_hold(v);
 	err = from ? read_and_set(v, from) : vcpu_reset(v);
 	vcpu_unpause(v);
 	return err;
@@ -97,7 +96,7 @@ int domctl_get_context(const struct domctl *c)
 	context = kalloc(sizeof(*context));
 	if (!context)
 		return -ENOMEM;
-	hold(v);
+	domctl_hold(v);
 	vcpu_get_context(v, context);
 	vcpu_unpause(v);
 	err = guest_write(GUEST_HANDLE_GVA(a->ctxt), context, sizeof(*context));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // See policy_io.h. Of the MSRs that a policy may have, none has a bit that we
-// let guests see; the tools want the first nevertheless.
+// let guests see; the tools want them nevertheless.
 #include "hypercall/policy_io.h"
 
 #include "abi/errno.h"
@@ -9,7 +9,7 @@
 
 #define MSR_PLATFORM_INFO 0xceu
 #define MSR_ARCH_CAPABILITIES 0x10au
-#define MSRS 1u
+#define MSRS 2u
 #define MSRS_MAX 16u
 #define LEAVES_GIVEN_MAX 512u
 
@@ -65,11 +65,14 @@ static int write_leaves(const struct cpu_policy *p, struct policy_io *io)
 
 static int write_msrs(const struct policy_io *io)
 {
-	const xen_msr_entry_t out = {.idx = MSR_PLATFORM_INFO};
+	static const xen_msr_entry_t out[MSRS] = {
+		{.idx = MSR_PLATFORM_INFO},
+		{.idx = MSR_ARCH_CAPABILITIES},
+	};
 
 	if (io->nr_msrs < MSRS)
 		return -ENOBUFS;
-	return guest_write(io->msrs, &out, sizeof(out));
+	return guest_write(io->msrs, out, sizeof(out));
 }
 
 int policy_write(const struct cpu_policy *p, struct policy_io *io)

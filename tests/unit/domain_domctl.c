@@ -2,8 +2,9 @@
 // uses: src/domain/domctl.c src/domain/domctl_access.c
 // uses: src/domain/domctl_create.c src/domain/domctl_info.c
 // uses: src/domain/domctl_memory.c src/domain/domctl_policy.c
-// uses: src/domain/domctl_sched.c src/domain/domctl_time.c
-// uses: src/domain/domctl_vcpu.c src/domain/rangeset.c
+// uses: src/domain/domctl_sched.c src/domain/domctl_state.c
+// uses: src/domain/domctl_time.c src/domain/domctl_vcpu.c
+// uses: src/domain/rangeset.c
 // uses: src/hypercall/bitmap.c src/hypercall/policy_io.c
 // uses: src/cpu/policy.c src/cpu/policy_set.c tests/fake/core.c
 //
@@ -32,6 +33,7 @@ struct cpu_features cpu_features = {
 	.max_leaf = 7,
 	.max_ext_leaf = 0x80000001,
 	.phys_bits = 40,
+	.xcr0_mask = 7,
 };
 struct tsc_scale tsc_scale = {.hz = 2500000000};
 
@@ -65,6 +67,27 @@ u64 frame_limit(void)
 bool has_tsc_aux(void)
 {
 	return true;
+}
+
+#define STATE_BYTES 832
+static u64 state_set; // XCR0 of the last
+
+u32 fpu_state_bytes(void)
+{
+	return STATE_BYTES;
+}
+
+void fpu_state_get(const struct vcpu *v, void *image)
+{
+	memset(image, 0, STATE_BYTES);
+}
+
+int fpu_state_set(struct vcpu *v, u64 xcr0, const void *image)
+{
+	if (xcr0 == 0xbad)
+		return -EINVAL;
+	state_set = xcr0;
+	return 0;
 }
 
 struct domain *domain_find(domid_t id)
@@ -469,6 +492,100 @@ static void contexts_are_set_on_a_vcpu_at_rest(void **state)
 	assert_int_equal(fake_allocated, 0);
 }
 
+static void callbacks_travel(void **state)
+{
+	struct xen_domctl_ext_vcpucontext *a = &op.u.ext_vcpucontext;
+
+	*a = (struct xen_domctl_ext_vcpucontext){
+		.size = offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap),
+		.syscall32_callback_eip = 0xffffffff81000000,
+		.sysenter_callback_eip = 0x1000,
+		.sysenter_disables_events = 1,
+	};
+	assert_int_equal(call(XEN_DOMCTL_set_ext_vcpucontext, 5), 0);
+	memset(a, 0, sizeof(*a));
+	assert_int_equal(call(XEN_DOMCTL_get_ext_vcpucontext, 5), 0);
+	assert_int_equal(a->size, sizeof(*a));
+	assert_int_equal(a->syscall32_callback_eip, 0xffffffff81000000);
+	assert_int_equal(a->sysenter_callback_eip, 0x1000);
+	assert_false(a->syscall32_disables_events);
+	assert_true(a->sysenter_disables_events);
+	a->sysenter_callback_eip = 1ull << 47;
+	assert_int_equal(call(XEN_DOMCTL_set_ext_vcpucontext, 5), -EINVAL);
+	a->sysenter_callback_eip = 0;
+	a->size = 8;
+	assert_int_equal(call(XEN_DOMCTL_set_ext_vcpucontext, 5), -EINVAL);
+	a->vcpu = 1;
+	assert_int_equal(call(XEN_DOMCTL_set_ext_vcpucontext, 5), -ESRCH);
+	assert_int_equal(call(XEN_DOMCTL_get_ext_vcpucontext, 5), -ESRCH);
+}
+
+static void vector_registers_travel(void **state)
+{
+	struct xen_domctl_vcpuextstate *a = &op.u.vcpuextstate;
+	static u64 buffer[(16 + STATE_BYTES) / 8];
+
+	assert_int_equal(call(XEN_DOMCTL_getvcpuextstate, 5), 0);
+	assert_int_equal(a->size, 16 + STATE_BYTES);
+	assert_int_equal(a->xfeature_mask, 7);
+	set_xen_guest_handle(a->buffer, buffer);
+	guest_vcpu.xcr0 = 3;
+	assert_int_equal(call(XEN_DOMCTL_getvcpuextstate, 5), 0);
+	assert_int_equal(buffer[0], 3);
+	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), 0);
+	assert_int_equal(state_set, 3);
+	a->size -= 8;
+	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), 0);
+	assert_int_equal(call(XEN_DOMCTL_getvcpuextstate, 5), -EINVAL);
+	buffer[0] = 0xbad;
+	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), -EINVAL);
+	a->size = 16 + 575;
+	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), -EINVAL);
+	a->size = ~0ull;
+	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), -EINVAL);
+	a->size = 16 + STATE_BYTES;
+	fake_fault_at = buffer;
+	fake_fault_bytes = 1;
+	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), -EFAULT);
+	assert_int_equal(call(XEN_DOMCTL_getvcpuextstate, 5), -EFAULT);
+	fake_alloc_fails = 1;
+	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), -ENOMEM);
+	assert_int_equal(guest_vcpu.pause_count, 0);
+	assert_int_equal(fake_allocated, 0);
+}
+
+static void one_msr_travels(void **state)
+{
+	struct xen_domctl_vcpu_msrs *a = &op.u.vcpu_msrs;
+	struct xen_domctl_vcpu_msr msr[2] = {
+		{.index = 0xc0000103, .value = 9},
+		{.index = 0x48, .value = 1},
+	};
+
+	assert_int_equal(call(XEN_DOMCTL_get_vcpu_msrs, 5), 0);
+	assert_int_equal(a->msr_count, 1);
+	set_xen_guest_handle(a->msrs, msr);
+	a->msr_count = 2;
+	assert_int_equal(call(XEN_DOMCTL_set_vcpu_msrs, 5), -EINVAL);
+	assert_int_equal(a->msr_count, 1); // the first was taken
+	assert_int_equal(guest_vcpu.tsc_aux, 9);
+	msr[0].value = 0;
+	assert_int_equal(call(XEN_DOMCTL_get_vcpu_msrs, 5), 0);
+	assert_int_equal(msr[0].value, 9);
+	a->msr_count = 0;
+	assert_int_equal(call(XEN_DOMCTL_get_vcpu_msrs, 5), -ENOBUFS);
+	a->msr_count = 1;
+	msr[0].value = 1ull << 32;
+	assert_int_equal(call(XEN_DOMCTL_set_vcpu_msrs, 5), -EINVAL);
+	a->msr_count = 1;
+	msr[0].value = 0;
+	msr[0].reserved = 1;
+	assert_int_equal(call(XEN_DOMCTL_set_vcpu_msrs, 5), -EINVAL);
+	a->msr_count = 17;
+	assert_int_equal(call(XEN_DOMCTL_set_vcpu_msrs, 5), -EINVAL);
+	assert_int_equal(guest_vcpu.tsc_aux, 9);
+}
+
 static void triggers(void **state)
 {
 	assert_int_equal(call(XEN_DOMCTL_sendtrigger, 5), 0);
@@ -664,12 +781,12 @@ static void policies_are_read_back_cut_down(void **state)
 
 	assert_int_equal(policy(XEN_DOMCTL_get_cpu_policy, 256, 4), 0);
 	n = op.u.cpu_policy.nr_leaves;
-	assert_int_equal(op.u.cpu_policy.nr_msrs, 1);
+	assert_int_equal(op.u.cpu_policy.nr_msrs, 2);
 	assert_int_equal(leaf(1)->subleaf, XEN_CPUID_NO_SUBLEAF);
 	leaf(1)->c = ~0u & ~0x2000u; // all but CX16
 	leaf(0x80000001)->d = 0;
 	leaf(7)->b = ~0u;
-	assert_int_equal(policy(XEN_DOMCTL_set_cpu_policy, n, 1), 0);
+	assert_int_equal(policy(XEN_DOMCTL_set_cpu_policy, n, 2), 0);
 	memset(leaves, 0, sizeof(leaves));
 	assert_int_equal(policy(XEN_DOMCTL_get_cpu_policy, 256, 4), 0);
 	assert_int_equal(op.u.cpu_policy.nr_leaves, n);
@@ -678,8 +795,8 @@ static void policies_are_read_back_cut_down(void **state)
 	assert_int_equal(leaf(7)->b & 1, 0); // FSGSBASE
 	assert_int_equal(leaf(0x80000001)->d, 0);
 	assert_int_equal(policy_cpuid(&guest_vcpu, 1, 0).c & 0x2000, 0);
-	assert_int_equal(policy(XEN_DOMCTL_get_cpu_policy, n - 1, 1), -ENOBUFS);
-	assert_int_equal(policy(XEN_DOMCTL_get_cpu_policy, n, 0), -ENOBUFS);
+	assert_int_equal(policy(XEN_DOMCTL_get_cpu_policy, n - 1, 2), -ENOBUFS);
+	assert_int_equal(policy(XEN_DOMCTL_get_cpu_policy, n, 1), -ENOBUFS);
 }
 
 static int one_leaf(u32 number, u32 subleaf, u32 a)
@@ -788,6 +905,9 @@ int main(void)
 		TEST(vcpu_information),
 		TEST(all_vcpus_are_made_at_once),
 		TEST(contexts_are_set_on_a_vcpu_at_rest),
+		TEST(callbacks_travel),
+		TEST(vector_registers_travel),
+		TEST(one_msr_travels),
 		TEST(triggers),
 		TEST(affinity_leaves_a_processor),
 		TEST(nodes),
