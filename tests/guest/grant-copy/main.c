@@ -26,8 +26,10 @@ static u8 *from, *to;
 static struct gnttab_copy make(u16 flags, u16 from_at, u16 to_at, u16 len)
 {
 	struct gnttab_copy op = {
-		.source.offset = from_at, .dest.offset = to_at,
-		.len = len, .flags = flags,
+		.source.offset = from_at,
+		.dest.offset = to_at,
+		.len = len,
+		.flags = flags,
 	};
 
 	op.source.domid = flags & BY_SOURCE ? SELF : DOMID_SELF;
@@ -56,8 +58,8 @@ static void expect_copied(u32 from_at, u32 to_at, u32 len)
 	for (u32 i = 0; i < PAGE_SIZE; i++) {
 		u8 want = i - to_at < len ? from[from_at + i - to_at] : 0xee;
 
-		if (!check(to[i] == want, "byte %u is 0x%x, not 0x%x", i,
-			   to[i], want))
+		if (!check(to[i] == want, "byte %u is 0x%x, not 0x%x", i, to[i],
+			   want))
 			return;
 	}
 }
@@ -67,8 +69,8 @@ static void all_ways(void)
 	static const struct {
 		u16 from_at, to_at, len;
 	} parts[] = {
-		{ 0, 0, PAGE_SIZE }, { 0, 4095, 1 }, { 4095, 0, 1 },
-		{ 100, 200, 300 }, { 5, 5, 0 }, { 1, 0, 4095 },
+		{0, 0, PAGE_SIZE}, {0, 4095, 1}, {4095, 0, 1},
+		{100, 200, 300},   {5, 5, 0},    {1, 0, 4095},
 	};
 
 	grant_page(FROM, PERMIT | GTF_readonly, from);
@@ -76,9 +78,11 @@ static void all_ways(void)
 	for (u16 flags = 0; flags < 4; flags++) {
 		for (u32 i = 0; i < ARRAY_SIZE(parts); i++) {
 			fill();
-			expect_rc("copy", grant_copy(make(flags,
-				  parts[i].from_at, parts[i].to_at,
-				  parts[i].len)), 0);
+			expect_rc(
+				"copy",
+				grant_copy(make(flags, parts[i].from_at,
+						parts[i].to_at, parts[i].len)),
+				0);
 			expect_copied(parts[i].from_at, parts[i].to_at,
 				      parts[i].len);
 		}

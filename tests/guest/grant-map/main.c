@@ -58,8 +58,7 @@ static void by_address(void)
 	expect_rc("unmap", grant_unmap(op.handle, at(0), 0), 0);
 	expect_gone(0);
 	expect_flags("unmapped", 20, PERMIT);
-	expect_rc("again", grant_unmap(op.handle, at(0), 0),
-		  GNTST_bad_handle);
+	expect_rc("again", grant_unmap(op.handle, at(0), 0), GNTST_bad_handle);
 }
 
 static void by_entry(void)
@@ -86,8 +85,9 @@ static void several(void)
 	struct gnttab_map_grant_ref a, b, c;
 
 	grant_page(22, PERMIT, page);
-	expect_rc("a", grant_map(&a, 22, at(0), GNTMAP_host_map |
-				 GNTMAP_readonly), 0);
+	expect_rc("a",
+		  grant_map(&a, 22, at(0), GNTMAP_host_map | GNTMAP_readonly),
+		  0);
 	expect_flags("one reader", 22, PERMIT | GTF_reading);
 	expect_rc("b", grant_map(&b, 22, at(1), GNTMAP_host_map), 0);
 	expect_rc("c", grant_map(&c, 22, at(2), GNTMAP_host_map), 0);
@@ -105,14 +105,15 @@ static void for_a_device(void)
 	struct gnttab_map_grant_ref op;
 
 	grant_page(23, PERMIT, page);
-	expect_rc("map", grant_map(&op, 23, at(0), GNTMAP_host_map |
-				   GNTMAP_device_map), 0);
+	expect_rc(
+		"map",
+		grant_map(&op, 23, at(0), GNTMAP_host_map | GNTMAP_device_map),
+		0);
 	expect_eq("bus address", op.dev_bus_addr, va_maddr(page));
 	expect_rc("host part", grant_unmap(op.handle, at(0), 0), 0);
 	expect_gone(0);
 	expect_flags("device part left", 23, PERMIT | IN_USE);
-	expect_rc("device part", grant_unmap(op.handle, 0, op.dev_bus_addr),
-		  0);
+	expect_rc("device part", grant_unmap(op.handle, 0, op.dev_bus_addr), 0);
 	expect_flags("unmapped", 23, PERMIT);
 }
 
@@ -128,13 +129,12 @@ static void no_table_meanwhile(void)
 	expect_refused("pin", pin(1, frame));
 	expect_rc("unmap", grant_unmap(op.handle, at(0), 0), 0);
 	expect_rc("pin", pin(1, frame), 0);
-	expect_rc("map of a table", grant_map(&op, 24, at(0),
-					      GNTMAP_host_map),
+	expect_rc("map of a table", grant_map(&op, 24, at(0), GNTMAP_host_map),
 		  GNTST_general_error);
 	expect_flags("refused", 24, PERMIT);
 	expect_rc("read-only map of a table",
-		  grant_map(&op, 24, at(0), GNTMAP_host_map |
-			    GNTMAP_readonly), 0);
+		  grant_map(&op, 24, at(0), GNTMAP_host_map | GNTMAP_readonly),
+		  0);
 	expect_rc("unmap", grant_unmap(op.handle, at(0), 0), 0);
 	expect_rc("unpin", unpin(frame), 0);
 	page_make_rw(frame);
@@ -150,7 +150,9 @@ static void list(void)
 	for (u32 i = 0; i < LIST; i++) {
 		grant_page(30 + i, PERMIT, page);
 		m[i] = (struct gnttab_map_grant_ref){
-			.dom = SELF, .ref = 30 + i, .host_addr = at(i),
+			.dom = SELF,
+			.ref = 30 + i,
+			.host_addr = at(i),
 			.flags = GNTMAP_host_map,
 		};
 	}

@@ -42,7 +42,8 @@ static void map(struct rng *r)
 {
 	u32 slot = any(r, SLOTS);
 	struct gnttab_map_grant_ref op = {
-		.dom = SELF, .ref = FIRST_REF + any(r, PAGES),
+		.dom = SELF,
+		.ref = FIRST_REF + any(r, PAGES),
 		.host_addr = (u64)test_page(slot),
 		.flags = GNTMAP_host_map | (any(r, 2) ? GNTMAP_readonly : 0),
 	};
@@ -61,7 +62,8 @@ static void map(struct rng *r)
 static int unmap(u32 handle, u32 slot)
 {
 	struct gnttab_unmap_grant_ref op = {
-		.handle = handle, .host_addr = (u64)test_page(slot),
+		.handle = handle,
+		.host_addr = (u64)test_page(slot),
 	};
 
 	if (grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1))
@@ -75,9 +77,12 @@ static int unmap(u32 handle, u32 slot)
 static void copy(struct rng *r)
 {
 	struct gnttab_copy op = {
-		.source.u.ref = FIRST_REF + any(r, PAGES), .source.domid = SELF,
-		.dest.u.ref = FIRST_REF + any(r, PAGES), .dest.domid = SELF,
-		.len = 64, .flags = GNTCOPY_source_gref | GNTCOPY_dest_gref,
+		.source.u.ref = FIRST_REF + any(r, PAGES),
+		.source.domid = SELF,
+		.dest.u.ref = FIRST_REF + any(r, PAGES),
+		.dest.domid = SELF,
+		.len = 64,
+		.flags = GNTCOPY_source_gref | GNTCOPY_dest_gref,
 	};
 
 	if (grant_table_op(GNTTABOP_copy, &op, 1) ||
@@ -99,7 +104,7 @@ static void step(struct rng *r)
 
 static void second(void)
 {
-	struct rng r = { 12345 };
+	struct rng r = {12345};
 
 	while (!stop)
 		step(&r);
@@ -129,7 +134,7 @@ static void clean_up(void)
 
 TEST("grant-race")
 {
-	struct rng r = { 1 };
+	struct rng r = {1};
 
 	test_l1();
 	for (u32 i = 0; i < PAGES; i++) {
@@ -140,7 +145,7 @@ TEST("grant-race")
 	for (u32 i = 0; i < ROUNDS; i++)
 		step(&r);
 	stop = true;
-	for (u64 end = rdtsc() + (20UL << 30); !stopped; )
+	for (u64 end = rdtsc() + (20UL << 30); !stopped;)
 		require(rdtsc() < end, "the second vCPU does not stop");
 	expect_eq("bad status", bad_status, 0);
 	check(maps_done > 100, "%u maps done", maps_done);

@@ -33,28 +33,28 @@ static void maps(void)
 		u32 how;
 		int status;
 	} bad[] = {
-		{ "nothing granted", 0, SELF, mine, at(0), HOST,
-		  GNTST_general_error },
-		{ "transfer", GTF_accept_transfer, SELF, mine, at(0), HOST,
-		  GNTST_general_error },
-		{ "for another", PERMIT, 77, mine, at(0), HOST,
-		  GNTST_general_error },
-		{ "read-only", PERMIT | GTF_readonly, SELF, mine, at(0), HOST,
-		  GNTST_general_error },
-		{ "foreign frame", PERMIT, SELF, foreign_mfn(7), at(0), HOST,
-		  GNTST_bad_page },
-		{ "no frame", PERMIT, SELF, 0xfffffff0, at(0), HOST,
-		  GNTST_bad_page },
-		{ "no table", PERMIT, SELF, mine, 0x0000500000000000, HOST,
-		  GNTST_general_error },
-		{ "reserved address", PERMIT, SELF, mine, 0xffff820000000000,
-		  HOST, GNTST_general_error },
-		{ "odd entry", PERMIT, SELF, mine, pte + 4,
-		  HOST | GNTMAP_contains_pte, GNTST_general_error },
-		{ "entry in a page", PERMIT, SELF, mine, va_maddr(page),
-		  HOST | GNTMAP_contains_pte, GNTST_general_error },
-		{ "no way", PERMIT, SELF, mine, at(0), GNTMAP_readonly,
-		  GNTST_bad_gntref },
+		{"nothing granted", 0, SELF, mine, at(0), HOST,
+		 GNTST_general_error},
+		{"transfer", GTF_accept_transfer, SELF, mine, at(0), HOST,
+		 GNTST_general_error},
+		{"for another", PERMIT, 77, mine, at(0), HOST,
+		 GNTST_general_error},
+		{"read-only", PERMIT | GTF_readonly, SELF, mine, at(0), HOST,
+		 GNTST_general_error},
+		{"foreign frame", PERMIT, SELF, foreign_mfn(7), at(0), HOST,
+		 GNTST_bad_page},
+		{"no frame", PERMIT, SELF, 0xfffffff0, at(0), HOST,
+		 GNTST_bad_page},
+		{"no table", PERMIT, SELF, mine, 0x0000500000000000, HOST,
+		 GNTST_general_error},
+		{"reserved address", PERMIT, SELF, mine, 0xffff820000000000,
+		 HOST, GNTST_general_error},
+		{"odd entry", PERMIT, SELF, mine, pte + 4,
+		 HOST | GNTMAP_contains_pte, GNTST_general_error},
+		{"entry in a page", PERMIT, SELF, mine, va_maddr(page),
+		 HOST | GNTMAP_contains_pte, GNTST_general_error},
+		{"no way", PERMIT, SELF, mine, at(0), GNTMAP_readonly,
+		 GNTST_bad_gntref},
 	};
 	struct gnttab_map_grant_ref op;
 
@@ -78,10 +78,10 @@ static void maps(void)
 	expect_rc("a bad list",
 		  grant_table_op(GNTTABOP_map_grant_ref, (void *)0x7000, 1),
 		  -XEN_EFAULT);
-	expect_rc("no list", grant_table_op(GNTTABOP_map_grant_ref, &op, 0),
-		  0);
-	expect_rc("a huge list", grant_table_op(GNTTABOP_map_grant_ref, &op,
-						0x80000000), -XEN_EINVAL);
+	expect_rc("no list", grant_table_op(GNTTABOP_map_grant_ref, &op, 0), 0);
+	expect_rc("a huge list",
+		  grant_table_op(GNTTABOP_map_grant_ref, &op, 0x80000000),
+		  -XEN_EINVAL);
 }
 
 static void unmaps(void)
@@ -98,8 +98,7 @@ static void unmaps(void)
 		  GNTST_general_error);
 	expect_rc("nothing", grant_unmap(op.handle, 0, 0), 0);
 	*(volatile u64 *)test_page(0) = 5;
-	expect_rc("unmap, no device", grant_unmap(op.handle, at(0), 0x1000),
-		  0);
+	expect_rc("unmap, no device", grant_unmap(op.handle, at(0), 0x1000), 0);
 	expect_rc("map", grant_map(&op, 21, at(0), HOST | GNTMAP_device_map),
 		  0);
 	expect_rc("wrong bus address", grant_unmap(op.handle, at(0), 0x1000),
@@ -150,16 +149,15 @@ static void cleared(void)
 
 static void other_operations(void)
 {
-	struct gnttab_set_version v = { .version = 1 };
-	struct gnttab_get_version g = { .dom = DOMID_SELF };
+	struct gnttab_set_version v = {.version = 1};
+	struct gnttab_get_version g = {.dom = DOMID_SELF};
 
-	expect_rc("set_version 1",
-		  grant_table_op(GNTTABOP_set_version, &v, 1), 0);
+	expect_rc("set_version 1", grant_table_op(GNTTABOP_set_version, &v, 1),
+		  0);
 	expect_rc("get_version", grant_table_op(GNTTABOP_get_version, &g, 1),
 		  0);
 	expect_eq("version", g.version, 1);
-	expect_rc("no such operation", grant_table_op(99, &v, 1),
-		  -XEN_ENOSYS);
+	expect_rc("no such operation", grant_table_op(99, &v, 1), -XEN_ENOSYS);
 }
 
 TEST("grant-refuse")

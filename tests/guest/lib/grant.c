@@ -13,7 +13,8 @@ volatile struct grant_entry_v1 *grant_entry(u32 ref)
 
 	if (!table) {
 		struct gnttab_setup_table setup = {
-			.dom = DOMID_SELF, .nr_frames = 1,
+			.dom = DOMID_SELF,
+			.nr_frames = 1,
 		};
 		u64 mfn = 0;
 
@@ -46,7 +47,10 @@ void grant_page(u32 ref, u16 flags, const volatile void *page)
 int grant_map(struct gnttab_map_grant_ref *op, u32 ref, u64 addr, u32 flags)
 {
 	*op = (struct gnttab_map_grant_ref){
-		.dom = SELF, .ref = ref, .host_addr = addr, .flags = flags,
+		.dom = SELF,
+		.ref = ref,
+		.host_addr = addr,
+		.flags = flags,
 		.status = 1,
 	};
 	expect_rc("map_grant_ref",
@@ -57,7 +61,9 @@ int grant_map(struct gnttab_map_grant_ref *op, u32 ref, u64 addr, u32 flags)
 int grant_unmap(u32 handle, u64 addr, u64 bus)
 {
 	struct gnttab_unmap_grant_ref op = {
-		.handle = handle, .host_addr = addr, .dev_bus_addr = bus,
+		.handle = handle,
+		.host_addr = addr,
+		.dev_bus_addr = bus,
 		.status = 1,
 	};
 

@@ -32,7 +32,10 @@ static void fill(struct vcpu_guest_context *c, void (*fn)(void))
 	c->ctrlreg[3] = va_maddr((void *)start_info->pt_base);
 	for (u32 i = 0; i < 32; i++)
 		c->trap_ctxt[i] = (struct trap_info){
-			(u8)i, 0, FLAT_KERNEL_CS, trap_stub(i),
+			(u8)i,
+			0,
+			FLAT_KERNEL_CS,
+			trap_stub(i),
 		};
 }
 
