@@ -76,8 +76,8 @@ int must_check fpu_alloc(struct vcpu *v);
 void fpu_free(struct vcpu *v);
 void fpu_nm_fault(struct vcpu *v, struct regs *r); // #NM from the guest
 void fpu_save(struct vcpu *v);
-// Back to the state after a reset, or (len bytes of image: an FXSAVE area of
-// 512 bytes) to a given one. v is not running.
+// Back to the state after a reset; or x87 and SSE registers from an FXSAVE area
+// of 512 bytes, while the others and XCR0 stay. v is not running.
 void fpu_reset(struct vcpu *v);
 void fpu_import(struct vcpu *v, const void *fxsave_image);
 // The other way round; v's state must have been saved.

@@ -76,11 +76,14 @@ void fpu_reset(struct vcpu *v)
 
 void fpu_import(struct vcpu *v, const void *fxsave_image)
 {
-	u64 parts = XCR0_X87 | XCR0_SSE;
+	u64 parts;
 
-	fpu_reset(v);
+	memcpy(&parts, (const u8 *)v->fpu + XSTATE_BV_AT, sizeof(parts));
+	parts |= XCR0_X87 | XCR0_SSE;
 	memcpy(v->fpu, fxsave_image, FXSAVE_BYTES);
 	memcpy((u8 *)v->fpu + XSTATE_BV_AT, &parts, sizeof(parts));
+	v->fpu_cpu = NULL;
+	v->fpu_dirty = false;
 }
 
 // Parts that XSAVE left out because they are in their initial state.
