@@ -31,7 +31,8 @@ u32 policy_subleaves(u32 leaf)
 
 bool policy_covers(u32 leaf, u32 subleaf)
 {
-	return (leaf <= POLICY_LAST || (leaf >= EXT && leaf <= POLICY_EXT_LAST)) &&
+	return (leaf <= POLICY_LAST ||
+		(leaf >= EXT && leaf <= POLICY_EXT_LAST)) &&
 	       subleaf < policy_subleaves(leaf);
 }
 
@@ -56,8 +57,8 @@ struct cpu_policy *policy_machine(void)
 	for (u32 leaf = 0; leaf <= min(cpu_features.max_leaf, POLICY_LAST);
 	     leaf++)
 		read_leaf(p, leaf);
-	for (u32 leaf = EXT; leaf <= min(cpu_features.max_ext_leaf, POLICY_EXT_LAST);
-	     leaf++)
+	for (u32 leaf = EXT;
+	     leaf <= min(cpu_features.max_ext_leaf, POLICY_EXT_LAST); leaf++)
 		read_leaf(p, leaf);
 	return p;
 }
@@ -186,12 +187,12 @@ static const struct {
 	u32 leaf, subleaf;
 	char reg;
 } words_at[FEATURE_WORDS] = {
-	{1, 0, 'd'},	   {1, 0, 'c'},	      {EXT + 1, 0, 'd'},
-	{EXT + 1, 0, 'c'}, {0xd, 1, 'a'},     {7, 0, 'b'},
-	{7, 0, 'c'},	   {EXT + 7, 0, 'd'}, {EXT + 8, 0, 'b'},
-	{7, 0, 'd'},	   {7, 1, 'a'},	      {EXT + 0x21, 0, 'a'},
-	{7, 1, 'b'},	   {7, 2, 'd'},	      {7, 1, 'c'},
-	{7, 1, 'd'},	   {0, 0, 0},	      {0, 0, 0},
+	{1, 0, 'd'},          {1, 0, 'c'},       {EXT + 1, 0, 'd'},
+	{EXT + 1, 0, 'c'},    {0xd, 1, 'a'},     {7, 0, 'b'},
+	{7, 0, 'c'},          {EXT + 7, 0, 'd'}, {EXT + 8, 0, 'b'},
+	{7, 0, 'd'},          {7, 1, 'a'},       {EXT + 0x21, 0, 'a'},
+	{7, 1, 'b'},          {7, 2, 'd'},       {7, 1, 'c'},
+	{7, 1, 'd'},          {0, 0, 0},         {0, 0, 0},
 	{EXT + 0x21, 0, 'c'},
 };
 
@@ -217,8 +218,8 @@ static u32 pick(const struct cpuid *r, char reg)
 void policy_features(const struct cpu_policy *p, u32 words[FEATURE_WORDS])
 {
 	for (u32 i = 0; i < FEATURE_WORDS; i++) {
-		struct cpuid r = policy_get(p, words_at[i].leaf,
-					    words_at[i].subleaf);
+		struct cpuid r =
+			policy_get(p, words_at[i].leaf, words_at[i].subleaf);
 
 		words[i] = pick(&r, words_at[i].reg);
 	}

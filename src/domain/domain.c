@@ -154,8 +154,7 @@ static int make_parts(struct domain *d, const struct domain_config *c)
 		return -ENOMEM;
 	err = events_domain_init(d);
 	if (!err)
-		err = grant_domain_init(d, c->grant_frames,
-					c->maptrack_frames);
+		err = grant_domain_init(d, c->grant_frames, c->maptrack_frames);
 	if (!err && d->privileged)
 		err = give_devices(d);
 	return err;

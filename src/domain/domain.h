@@ -178,8 +178,8 @@ struct domain {
 extern struct domain *dom0;
 extern struct list domain_list;
 extern struct lock domain_list_lock; // guards the list; domain_find needs none
-#define for_each_vcpu(d, v)                                          \
-	for (u32 i_ = 0; i_ < (d)->max_vcpus; i_++)                  \
+#define for_each_vcpu(d, v)                         \
+	for (u32 i_ = 0; i_ < (d)->max_vcpus; i_++) \
 		if (((v) = (d)->vcpu[i_]) != NULL)
 
 // The running vCPU. Only where a guest entered us.

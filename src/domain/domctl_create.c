@@ -16,8 +16,7 @@ static bool config_valid(const struct xen_domctl_createdomain *a)
 	return !(a->flags & ~XEN_DOMCTL_CDF_xs_domain) && !a->iommu_opts &&
 	       XEN_DOMCTL_GRANT_version(a->grant_opts) == 1 &&
 	       !(a->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) &&
-	       !a->vmtrace_size && !a->cpupool_id &&
-	       !a->arch.emulation_flags &&
+	       !a->vmtrace_size && !a->cpupool_id && !a->arch.emulation_flags &&
 	       !(a->arch.misc_flags & ~XEN_X86_MSR_RELAXED);
 }
 

@@ -85,5 +85,5 @@ int domctl_hypercall_page(const struct domctl *c)
 int domctl_shadow(const struct domctl *c)
 {
 	return c->op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ? -EINVAL
-								  : -EOPNOTSUPP;
+								 : -EOPNOTSUPP;
 }

@@ -43,8 +43,7 @@ int domctl_get_callbacks(const struct domctl *c)
 // no such vCPU, -EINVAL too short, or bad addresses.
 int domctl_set_callbacks(const struct domctl *c)
 {
-	const struct xen_domctl_ext_vcpucontext *a =
-		&c->op->u.ext_vcpucontext;
+	const struct xen_domctl_ext_vcpucontext *a = &c->op->u.ext_vcpucontext;
 	struct vcpu *v = domctl_vcpu(c->d, a->vcpu);
 
 	if (!v)

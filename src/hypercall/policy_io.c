@@ -23,10 +23,12 @@ static int write_leaf(struct writer *w, u32 leaf, u32 subleaf)
 {
 	struct cpuid r = policy_get(w->p, leaf, subleaf);
 	const xen_cpuid_leaf_t out = {
-		leaf, policy_has_subleaves(leaf) ? subleaf
-						 : XEN_CPUID_NO_SUBLEAF,
-		r.a,  r.b,
-		r.c,  r.d,
+		leaf,
+		policy_has_subleaves(leaf) ? subleaf : XEN_CPUID_NO_SUBLEAF,
+		r.a,
+		r.b,
+		r.c,
+		r.d,
 	};
 
 	if (w->count == w->room)

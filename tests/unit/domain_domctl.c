@@ -205,7 +205,6 @@ void clock_update_wall(struct domain *d)
 	wall_updates++;
 }
 
-
 bool frame_get(mfn_t mfn, u16 owner)
 {
 	return false;
@@ -303,7 +302,7 @@ static void targets_must_exist_and_some_be_others(void **state)
 	static const u32 others[] = {
 		XEN_DOMCTL_destroydomain,  XEN_DOMCTL_pausedomain,
 		XEN_DOMCTL_setvcpucontext, XEN_DOMCTL_getvcpucontext,
-		XEN_DOMCTL_max_vcpus,	   XEN_DOMCTL_resumedomain,
+		XEN_DOMCTL_max_vcpus,      XEN_DOMCTL_resumedomain,
 		XEN_DOMCTL_set_cpu_policy, XEN_DOMCTL_settscinfo,
 	};
 
@@ -354,8 +353,8 @@ static void what_cannot_be_is_not_created(void **state)
 
 	assert_int_equal(create(9), 0);
 	good = op.u.createdomain;
-#define REFUSED(field, value)                                             \
-	*c = good, c->field = (value),                                    \
+#define REFUSED(field, value)          \
+	*c = good, c->field = (value), \
 	assert_int_equal(call(XEN_DOMCTL_createdomain, 9), -EINVAL)
 	REFUSED(flags, XEN_DOMCTL_CDF_hvm);
 	REFUSED(flags, XEN_DOMCTL_CDF_vpmu);
@@ -407,17 +406,17 @@ static void information_is_of_this_domain_or_the_next(void **state)
 	assert_int_equal(info->nr_online_vcpus, 1);
 	assert_int_equal(info->max_vcpu_id, 0);
 	assert_int_equal(info->cpu_time, 77);
-	assert_int_equal(info->flags, XEN_DOMINF_paused | XEN_DOMINF_blocked |
-					      255u << 16);
+	assert_int_equal(info->flags,
+			 XEN_DOMINF_paused | XEN_DOMINF_blocked | 255u << 16);
 	guest_vcpu.state = VCPU_RUNNING;
 	guest.is_shut_down = true;
 	guest.shutdown_code = SHUTDOWN_crash;
 	guest.dying = DOMAIN_DEAD;
 	guest.controller_pauses = 0;
 	assert_int_equal(call(XEN_DOMCTL_getdomaininfo, 5), 0);
-	assert_int_equal(info->flags,
-			 XEN_DOMINF_running | XEN_DOMINF_shutdown |
-				 XEN_DOMINF_dying | SHUTDOWN_crash << 16);
+	assert_int_equal(info->flags, XEN_DOMINF_running | XEN_DOMINF_shutdown |
+					      XEN_DOMINF_dying |
+					      SHUTDOWN_crash << 16);
 	guest.is_shut_down = false;
 	assert_int_equal(call(XEN_DOMCTL_getdomaininfo, 6), -ESRCH);
 }
@@ -716,15 +715,15 @@ static void memory_limits(void **state)
 
 static int ports(u32 first, u32 n, bool allow)
 {
-	op.u.ioport_permission = (struct xen_domctl_ioport_permission){
-		first, n, allow};
+	op.u.ioport_permission =
+		(struct xen_domctl_ioport_permission){first, n, allow};
 	return call(XEN_DOMCTL_ioport_permission, 5);
 }
 
 static int frames(u64 first, u64 n, bool allow)
 {
-	op.u.iomem_permission = (struct xen_domctl_iomem_permission){
-		first, n, allow};
+	op.u.iomem_permission =
+		(struct xen_domctl_iomem_permission){first, n, allow};
 	return call(XEN_DOMCTL_iomem_permission, 5);
 }
 
@@ -851,8 +850,8 @@ static void clocks_and_sizes(void **state)
 	assert_int_equal(guest.time_offset_s, -7200);
 	assert_int_equal(wall_updates, 1);
 
-	op.u.tsc_info = (struct xen_domctl_tsc_info){
-		.tsc_mode = 2, .incarnation = 3};
+	op.u.tsc_info =
+		(struct xen_domctl_tsc_info){.tsc_mode = 2, .incarnation = 3};
 	assert_int_equal(call(XEN_DOMCTL_settscinfo, 5), 0);
 	assert_int_equal(call(XEN_DOMCTL_gettscinfo, 5), 0);
 	assert_int_equal(op.u.tsc_info.tsc_mode, 2);
