@@ -88,23 +88,13 @@ static struct cpu_policy *policy_of(enum origin origin)
 	return kalloc(sizeof(struct cpu_policy));
 }
 
-static const u8 featuresets[] = {
-	[XEN_SYSCTL_cpu_featureset_raw] = MACHINE,
-	[XEN_SYSCTL_cpu_featureset_host] = MACHINE,
-	[XEN_SYSCTL_cpu_featureset_pv] = GUEST,
-	[XEN_SYSCTL_cpu_featureset_hvm] = NOBODY,
-	[XEN_SYSCTL_cpu_featureset_pv_max] = GUEST,
-	[XEN_SYSCTL_cpu_featureset_hvm_max] = NOBODY,
-};
+// By XEN_SYSCTL_cpu_featureset_*: raw, host, pv, hvm, pv_max, hvm_max.
+static const u8 featuresets[] = {MACHINE, MACHINE, GUEST,
+				 NOBODY,  GUEST,   NOBODY};
 
-static const u8 policies[] = {
-	[XEN_SYSCTL_cpu_policy_raw] = MACHINE,
-	[XEN_SYSCTL_cpu_policy_host] = MACHINE,
-	[XEN_SYSCTL_cpu_policy_pv_max] = GUEST,
-	[XEN_SYSCTL_cpu_policy_hvm_max] = NOBODY,
-	[XEN_SYSCTL_cpu_policy_pv_default] = GUEST,
-	[XEN_SYSCTL_cpu_policy_hvm_default] = NOBODY,
-};
+// By XEN_SYSCTL_cpu_policy_*: raw, host, pv_max, hvm_max, pv_default,
+// hvm_default.
+static const u8 policies[] = {MACHINE, MACHINE, GUEST, NOBODY, GUEST, NOBODY};
 
 static int write_features(const struct cpu_policy *p,
 			  struct xen_sysctl_cpu_featureset *a)
