@@ -210,6 +210,19 @@ size_t console_ring_read(u32 *pos, char *buf, size_t max)
 	return n;
 }
 
+u32 console_ring_start(void)
+{
+	return READ_ONCE(ring.start);
+}
+
+void console_ring_forget(u32 pos)
+{
+	bool taken = console_lock();
+
+	ring_forget(&ring, pos);
+	console_unlock(taken);
+}
+
 void console_ring_clear(void)
 {
 	bool taken = console_lock();

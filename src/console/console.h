@@ -48,6 +48,10 @@ size_t console_read(char *buf, size_t max);
 // The log ring, for XEN_SYSCTL_readconsole: copies from absolute position
 // *pos (advanced past lost and copied text). Returns bytes copied.
 size_t console_ring_read(u32 *pos, char *buf, size_t max);
+// Position of the oldest byte in it.
+u32 console_ring_start(void);
+// Forgets all before pos, which console_ring_read returned.
+void console_ring_forget(u32 pos);
 // Forgets what is in the ring.
 void console_ring_clear(void);
 

@@ -28,6 +28,12 @@ size_t ring_read(const struct ring *r, u32 *pos, char *buf, size_t max)
 	return n;
 }
 
+void ring_forget(struct ring *r, u32 pos)
+{
+	if (pos - r->start <= r->end - r->start)
+		r->start = pos;
+}
+
 void ring_clear(struct ring *r)
 {
 	r->start = r->end;

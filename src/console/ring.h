@@ -20,5 +20,7 @@ void ring_put(struct ring *r, const char *text, size_t len);
 // Copies from *pos on; a position that is lost (or never was) moves to the
 // oldest byte. Returns the bytes copied, and moves *pos behind them.
 size_t ring_read(const struct ring *r, u32 *pos, char *buf, size_t max);
+// Forgets what is before pos, if pos is in it.
+void ring_forget(struct ring *r, u32 pos);
 // Forgets what is in it.
 void ring_clear(struct ring *r);

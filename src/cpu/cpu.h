@@ -5,6 +5,7 @@
 #pragma once
 
 #include "cpu/percpu.h"
+#include "cpu/policy.h"
 #include "cpu/regs.h"
 #include "domain/domain.h"
 #include "lib/types.h"
@@ -84,10 +85,19 @@ void fpu_free(struct vcpu *v);
 void fpu_nm_fault(struct vcpu *v, struct regs *r);
 // Writes v's registers to its image if they are in the processor and changed.
 void fpu_save(struct vcpu *v);
-// Back to the state after a reset, or to a given one (an FXSAVE area of 512
-// bytes, which need not be valid). v is not running.
+// Back to the state after a reset; or x87 and SSE registers from an FXSAVE area
+// of 512 bytes, while the others and XCR0 stay. v is not running.
 void fpu_reset(struct vcpu *v);
 void fpu_import(struct vcpu *v, const void *fxsave_image);
+// The other way round; v's state must have been saved.
+void fpu_export(const struct vcpu *v, void *fxsave_image);
+
+// The whole state in the standard form of XSAVE, fpu_state_bytes() long; 0: this
+// processor has no XSAVE. v's state must have been saved.
+u32 fpu_state_bytes(void);
+void fpu_state_get(const struct vcpu *v, void *image);
+// -EINVAL when it or XCR0 is not what the domain may have.
+int must_check fpu_state_set(struct vcpu *v, u64 xcr0, const void *image);
 
 // Puts a guest's value for debug register 0..3, 6 or 7 in the form in which it
 // may be loaded. False: refused.
@@ -100,10 +110,7 @@ bool emulate_privileged(struct vcpu *v, struct regs *r);
 // The forced-emulation CPUID prefix at #UD: true when that was it, and done.
 bool emulate_forced_cpuid(struct vcpu *v, struct regs *r);
 
-// What CPUID will show to d for its life: this machine's leaves, cut down. 0: no
-// memory. Freed by kfree.
-struct cpu_policy *policy_create(const struct domain *d);
-// What v sees of a leaf; zeros for what there is not.
+// See cpu/policy.h.
 struct cpuid policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf);
 
 // -------------------------------------------------------------- descriptors

@@ -137,9 +137,10 @@ static const struct msr_rule *find(u32 msr)
 	return NULL;
 }
 
-static bool has_gp_handler(const struct vcpu *v)
+// May v take a #GP for a register that does not exist?
+static bool refuses(const struct vcpu *v)
 {
-	return v->traps[VEC_GP].address != 0;
+	return v->traps[VEC_GP].address && !v->domain->msr_relaxed;
 }
 
 static enum emul_result do_rdmsr(struct vcpu *v, struct regs *r, u32 msr)
@@ -149,7 +150,7 @@ static enum emul_result do_rdmsr(struct vcpu *v, struct regs *r, u32 msr)
 
 	if (!rule || !rule->read || !rule->read(v, msr, &value)) {
 		log_guest(v->domain, LOG_DEBUG, "rdmsr 0x%x refused\n", msr);
-		if (has_gp_handler(v))
+		if (refuses(v))
 			return EMUL_GP;
 	}
 	r->rax = (u32)value;
@@ -166,7 +167,7 @@ static enum emul_result do_wrmsr(struct vcpu *v, struct regs *r, u32 msr)
 		return EMUL_DONE;
 	log_guest(v->domain, LOG_DEBUG, "wrmsr 0x%x to 0x%lx refused\n", msr,
 		  value);
-	return has_gp_handler(v) ? EMUL_GP : EMUL_DONE;
+	return refuses(v) ? EMUL_GP : EMUL_DONE;
 }
 
 enum emul_result emul_msr(struct vcpu *v, struct regs *r,

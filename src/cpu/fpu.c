@@ -21,9 +21,13 @@
 
 #define FXSAVE_BYTES 512
 #define MXCSR_AT 24
+#define X87_REGS_AT 32
+#define XMM_REGS_AT 160
+#define XMM_REGS_BYTES 256
 #define MXCSR_DEFAULT 0x1f80u
 #define FCW_DEFAULT 0x37fu
 #define XSTATE_BV_AT 512
+#define XSTATE_HEADER_WORDS 8
 #define LEAF_D1_XSAVEOPT 1
 
 static bool guest_ts(const struct vcpu *v)
@@ -72,11 +76,72 @@ void fpu_reset(struct vcpu *v)
 
 void fpu_import(struct vcpu *v, const void *fxsave_image)
 {
-	u64 parts = XCR0_X87 | XCR0_SSE;
+	u64 parts;
 
-	fpu_reset(v);
+	memcpy(&parts, (const u8 *)v->fpu + XSTATE_BV_AT, sizeof(parts));
+	parts |= XCR0_X87 | XCR0_SSE;
 	memcpy(v->fpu, fxsave_image, FXSAVE_BYTES);
 	memcpy((u8 *)v->fpu + XSTATE_BV_AT, &parts, sizeof(parts));
+	v->fpu_cpu = NULL;
+	v->fpu_dirty = false;
+}
+
+// Parts that XSAVE left out because they are in their initial state.
+static void fill_initial(u8 *image, u64 saved)
+{
+	u8 initial[FXSAVE_BYTES] = {FCW_DEFAULT & 0xff, FCW_DEFAULT >> 8};
+
+	if (!(saved & XCR0_X87)) {
+		memcpy(image, initial, MXCSR_AT);
+		memset(image + X87_REGS_AT, 0, XMM_REGS_AT - X87_REGS_AT);
+	}
+	if (!(saved & XCR0_SSE))
+		memset(image + XMM_REGS_AT, 0, XMM_REGS_BYTES);
+}
+
+void fpu_export(const struct vcpu *v, void *fxsave_image)
+{
+	u64 saved;
+
+	memcpy(fxsave_image, v->fpu, FXSAVE_BYTES);
+	if (!cpu_features.xsave)
+		return;
+	memcpy(&saved, (const u8 *)v->fpu + XSTATE_BV_AT, sizeof(saved));
+	fill_initial(fxsave_image, saved);
+}
+
+u32 fpu_state_bytes(void)
+{
+	return cpu_features.xsave ? cpu_features.xsave_size : 0;
+}
+
+void fpu_state_get(const struct vcpu *v, void *image)
+{
+	memcpy(image, v->fpu, fpu_state_bytes());
+}
+
+// Of the header, only the map of saved parts may be other than zero.
+static bool header_valid(const u8 *image, u64 allowed)
+{
+	u64 header[XSTATE_HEADER_WORDS];
+
+	memcpy(header, image + XSTATE_BV_AT, sizeof(header));
+	for (u32 i = 1; i < XSTATE_HEADER_WORDS; i++)
+		if (header[i])
+			return false;
+	return !(header[0] & ~allowed);
+}
+
+int fpu_state_set(struct vcpu *v, u64 xcr0, const void *image)
+{
+	u64 allowed = policy_xcr0(v->domain);
+
+	if (!xcr0_valid(xcr0, allowed) || !header_valid(image, allowed))
+		return -EINVAL;
+	fpu_reset(v);
+	memcpy(v->fpu, image, fpu_state_bytes());
+	v->xcr0 = xcr0;
+	return 0;
 }
 
 int fpu_alloc(struct vcpu *v)
@@ -206,7 +271,7 @@ bool xcr0_valid(u64 value, u64 allowed)
 
 bool xcr0_set(struct vcpu *v, u64 value)
 {
-	if (!cpu_features.xsave || !xcr0_valid(value, cpu_features.xcr0_mask))
+	if (!cpu_features.xsave || !xcr0_valid(value, policy_xcr0(v->domain)))
 		return false;
 	v->xcr0 = value;
 	xcr0_write(cpu_this(), value);

@@ -2,19 +2,21 @@
 //
 // What CPUID shows to a domain. A table says which bits of each leaf a guest
 // may have; the leaves of this machine, cut down to them, are stored with the
-// domain when it is made, and stay as they are for its life. A few fields
-// depend on the vCPU that asks. Then there are the hypervisor's own leaves.
+// domain when it is made. Before it first runs the tools may take more away
+// (policy_set.c). A few fields depend on the vCPU that asks. Then there are the
+// hypervisor's own leaves.
 //
 // Hidden (abi.md 3.3): what needs ring 0 or is ours (VME, PSE, PGE, MTRR, PCID,
 // SMEP, SMAP, UMIP, PKU, VMX, SVM, X2APIC, TSC deadline, MONITOR, large pages
 // of 1 GiB, XSAVES, speculation controls, performance counters); FSGSBASE, with
 // which Linux would trap and call more often than without; and topology: each
 // vCPU is a package by itself.
+#include "cpu/policy.h"
+
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 
 #include "abi/xen.h"
-#include "hw/cpu.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "sched/sched.h"
@@ -29,6 +31,7 @@
 
 #define LEAF1_C_OSXSAVE 0x08000000u
 #define LEAF1_C_HYPERVISOR 0x80000000u
+#define LEAF1_C_XSAVE 0x04000000u
 #define LEAF1_C_NEED_XSAVE 0x3c001000u // XSAVE, OSXSAVE, AVX, F16C; FMA
 #define LEAF1_B_KEPT 0x0000ff00u // CLFLUSH size
 #define LEAF7_B_NEED_AVX 0x00000020u
@@ -72,18 +75,6 @@ static const struct leaf_rule rules[] = {
 };
 #define LEAF71_A_SHOWN 0x00001c30u
 
-struct policy_leaf {
-	u32 leaf, subleaf;
-	struct cpuid value;
-};
-
-#define LEAVES_MAX 96
-
-struct cpu_policy {
-	u32 count;
-	struct policy_leaf leaf[LEAVES_MAX];
-};
-
 // ------------------------------------------------------------ making a policy
 
 static struct cpuid masked(const struct leaf_rule *rule, u32 subleaf)
@@ -117,9 +108,7 @@ static void fix_limits(struct policy_leaf *l)
 
 static void fix_leaf1(struct policy_leaf *l)
 {
-	if (cpu_features.xsave)
-		l->value.c |= LEAF1_C_OSXSAVE; // see control.c
-	else
+	if (!cpu_features.xsave)
 		l->value.c &= ~LEAF1_C_NEED_XSAVE;
 	l->value.c |= LEAF1_C_HYPERVISOR;
 }
@@ -222,7 +211,7 @@ static void add_leaf(struct cpu_policy *p, const struct leaf_rule *rule,
 	for (u32 i = 0; i < ARRAY_SIZE(fixes); i++)
 		if (fixes[i].leaf == l.leaf)
 			fixes[i].fix(&l);
-	if (!is_zero(&l.value) && p->count < LEAVES_MAX)
+	if (!is_zero(&l.value) && p->count < POLICY_LEAVES_MAX)
 		p->leaf[p->count++] = l;
 }
 
@@ -256,7 +245,7 @@ static u32 address_bits(void)
 }
 
 // Time: the TSC is never emulated, so the guest's rate is the machine's.
-static struct cpuid time_leaf(u32 subleaf)
+static struct cpuid time_leaf(const struct domain *d, u32 subleaf)
 {
 	u32 khz = (u32)(tsc_scale.hz / 1000);
 
@@ -264,7 +253,9 @@ static struct cpuid time_leaf(u32 subleaf)
 		return (struct cpuid){
 			.a = (cpu_features.tsc_stable ? 2 : 0) |
 			     (has_tsc_aux() ? 4 : 0),
+			.b = d->tsc_mode,
 			.c = khz,
+			.d = d->tsc_incarnation,
 		};
 	if (subleaf == 1)
 		return (struct cpuid){.c = tsc_scale.mul,
@@ -272,7 +263,8 @@ static struct cpuid time_leaf(u32 subleaf)
 	return (struct cpuid){.a = subleaf == 2 ? khz : 0};
 }
 
-static struct cpuid hypervisor_leaf(u32 leaf, u32 subleaf)
+static struct cpuid hypervisor_leaf(const struct domain *d, u32 leaf,
+				    u32 subleaf)
 {
 	switch (leaf - HV) {
 	case 0: // "XenVMMXenVMM"
@@ -287,7 +279,7 @@ static struct cpuid hypervisor_leaf(u32 leaf, u32 subleaf)
 			.c = 1, // MMU_PT_UPDATE_PRESERVE_AD
 		};
 	case 3:
-		return time_leaf(subleaf);
+		return time_leaf(d, subleaf);
 	case 5:
 		return (struct cpuid){.a = address_bits()};
 	default:
@@ -297,15 +289,14 @@ static struct cpuid hypervisor_leaf(u32 leaf, u32 subleaf)
 
 // ------------------------------------------------------------------- queries
 
-// Leaves without subleaves are stored as subleaf 0 and ignore ECX.
-static bool has_subleaves(u32 leaf)
+bool policy_has_subleaves(u32 leaf)
 {
-	return leaf == 4 || leaf == 7 || leaf == 0xd;
+	return leaf == 4 || leaf == 7 || leaf == 0xb || leaf == 0xd;
 }
 
-static struct cpuid stored(const struct cpu_policy *p, u32 leaf, u32 subleaf)
+struct cpuid policy_get(const struct cpu_policy *p, u32 leaf, u32 subleaf)
 {
-	if (!has_subleaves(leaf))
+	if (!policy_has_subleaves(leaf))
 		subleaf = 0;
 	for (u32 i = 0; i < p->count; i++)
 		if (p->leaf[i].leaf == leaf && p->leaf[i].subleaf == subleaf)
@@ -313,17 +304,27 @@ static struct cpuid stored(const struct cpu_policy *p, u32 leaf, u32 subleaf)
 	return (struct cpuid){0};
 }
 
+u64 policy_xcr0(const struct domain *d)
+{
+	struct cpuid r = policy_get(d->policy, 0xd, 0);
+
+	return (u64)r.d << 32 | r.a;
+}
+
 struct cpuid policy_cpuid(const struct vcpu *v, u32 leaf, u32 subleaf)
 {
 	struct cpuid r;
 
 	if (leaf >= HV && leaf <= HV_LAST)
-		return hypervisor_leaf(leaf, subleaf);
-	r = stored(v->domain->policy, leaf, subleaf);
-	if (leaf == 1)
+		return hypervisor_leaf(v->domain, leaf, subleaf);
+	r = policy_get(v->domain->policy, leaf, subleaf);
+	if (leaf == 1) {
 		r.b |= v->id * APIC_IDS_PER_VCPU << APIC_ID_SHIFT;
-	else if (leaf == 0xd && subleaf < 2 && cpu_features.xsave)
+		if (r.c & LEAF1_C_XSAVE)
+			r.c |= LEAF1_C_OSXSAVE; // see control.c
+	} else if (leaf == 0xd && subleaf < 2 && policy_xcr0(v->domain)) {
 		r.b = xsave_bytes(v->xcr0, subleaf == 1);
+	}
 	return r;
 }
 

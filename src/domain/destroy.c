@@ -82,13 +82,15 @@ static int stage_dead(struct domain *d)
 	d->dying = DOMAIN_DEAD;
 	d->dead_epoch = 0;
 	__atomic_fetch_add(&dead_count, 1, __ATOMIC_SEQ_CST);
+	// Those who map its frames let go of them when they see it dead.
+	virq_raise_global(VIRQ_DOM_EXC);
 	return 0;
 }
 
 static int (*const stage[])(struct domain *d) = {
-	stage_stop,  stage_detach, stage_disconnect,
-	stage_infos, stage_vcpus,  domain_relinquish_memory,
-	stage_dead};
+	stage_stop,           stage_detach, stage_disconnect,
+	stage_infos,          stage_vcpus,  domain_relinquish_memory,
+	grant_domain_release, stage_dead};
 
 int domain_destroy(struct domain *d)
 {

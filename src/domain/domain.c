@@ -35,6 +35,22 @@ struct domain *domain_find(domid_t id)
 	return d;
 }
 
+struct domain *domain_next(domid_t id)
+{
+	struct domain *found = NULL;
+	struct list *l;
+
+	lock_get(&domain_list_lock);
+	list_for_each (l, &domain_list) {
+		struct domain *d = list_entry(l, struct domain, link);
+
+		if (d->id >= id && (!found || d->id < found->id))
+			found = d;
+	}
+	lock_put(&domain_list_lock);
+	return found;
+}
+
 struct domain *domain_target(struct domain *caller, domid_t id, int *err)
 {
 	struct domain *d;
@@ -125,7 +141,7 @@ static int make_shared_info(struct domain *d)
 	return 0;
 }
 
-static int make_parts(struct domain *d)
+static int make_parts(struct domain *d, const struct domain_config *c)
 {
 	int err = make_shared_info(d);
 
@@ -138,7 +154,7 @@ static int make_parts(struct domain *d)
 		return -ENOMEM;
 	err = events_domain_init(d);
 	if (!err)
-		err = grant_domain_init(d, GRANT_FRAMES_DEFAULT);
+		err = grant_domain_init(d, c->grant_frames, c->maptrack_frames);
 	if (!err && d->privileged)
 		err = give_devices(d);
 	return err;
@@ -158,26 +174,39 @@ void domain_free(struct domain *d)
 	kfree(d);
 }
 
-struct domain *domain_create(domid_t id, u32 max_vcpus, bool privileged,
-			     int *err)
+static bool config_valid(domid_t id, const struct domain_config *c)
+{
+	return c->max_vcpus && c->max_vcpus <= MAX_VCPUS &&
+	       id < DOMID_FIRST_RESERVED;
+}
+
+static void set_up(struct domain *d, domid_t id, const struct domain_config *c)
+{
+	d->id = id;
+	d->max_vcpus = c->max_vcpus;
+	d->privileged = c->privileged;
+	d->max_port = c->max_ports;
+	d->shutdown_code = SHUTDOWN_CODE_NONE;
+	d->sched_weight = SCHED_WEIGHT_DEFAULT;
+	list_init(&d->link);
+	fmt_print(d->name, sizeof(d->name), "d%u", id);
+	watchdogs_init(d);
+}
+
+struct domain *domain_create_as(domid_t id, const struct domain_config *c,
+				int *err)
 {
 	struct domain *d;
 
 	*err = -EINVAL;
-	if (!max_vcpus || max_vcpus > MAX_VCPUS || id >= DOMID_FIRST_RESERVED)
+	if (!config_valid(id, c))
 		return NULL;
 	*err = -ENOMEM;
 	d = kalloc(sizeof(*d));
 	if (!d)
 		return NULL;
-	d->id = id;
-	d->max_vcpus = max_vcpus;
-	d->privileged = privileged;
-	d->shutdown_code = SHUTDOWN_CODE_NONE;
-	list_init(&d->link);
-	fmt_print(d->name, sizeof(d->name), "d%u", id);
-	watchdogs_init(d);
-	*err = make_parts(d);
+	set_up(d, id, c);
+	*err = make_parts(d, c);
 	if (!*err && !publish(d))
 		*err = -EEXIST;
 	if (*err) {
@@ -189,6 +218,19 @@ struct domain *domain_create(domid_t id, u32 max_vcpus, bool privileged,
 		dom0 = d;
 	clock_update_wall(d);
 	return d;
+}
+
+struct domain *domain_create(domid_t id, u32 max_vcpus, bool privileged,
+			     int *err)
+{
+	const struct domain_config c = {
+		.max_vcpus = max_vcpus,
+		.privileged = privileged,
+		.grant_frames = GRANT_FRAMES_DEFAULT,
+		.maptrack_frames = GRANT_MAPTRACK_DEFAULT,
+	};
+
+	return domain_create_as(id, &c, err);
 }
 
 bool domain_shares_frame(const struct domain *d, mfn_t mfn)

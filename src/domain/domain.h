@@ -18,6 +18,8 @@ struct cpu_policy;
 struct rangeset;
 struct grant_table;
 
+#define CPU_WORDS ((MAX_CPUS + 63) / 64) // of a bitmap of processors
+
 // Where a guest kernel wants to be entered, and what it asked for.
 struct callback {
 	gva_t rip; // 0: none registered
@@ -41,6 +43,8 @@ struct vcpu {
 	u32 cpu; // processor it runs or last ran on
 	struct list run_link; // on a run queue when RUNNABLE
 	u64 slice_start_ns; // when its time slice began
+	u64 affinity[CPU_WORDS]; // bit n: may run on processor n
+	u64 affinity_soft[CPU_WORDS]; // and would rather run on these
 	u64 queued_ns; // when it was put on the run queue
 	bool yielded; // asked to let others run
 	struct vcpu_runstate_info runstate;
@@ -151,6 +155,14 @@ struct domain {
 	u32 pci_address; // latched 0xcf8
 	u8 rtc_index; // latched 0x70
 
+	// What the control domain decided (domain/domctl.c), under its lock.
+	u32 controller_pauses; // of pause_count, its share
+	bool started; // was unpaused once
+	bool msr_relaxed; // unknown MSRs read 0 and take writes
+	u32 tsc_mode, tsc_incarnation;
+	u16 sched_weight; // share of processor time, 256 is usual
+	u16 sched_cap; // most of it, in percent of a processor; 0: no limit
+
 	i64 time_offset_s;
 	u32 log_budget; // lines this domain may still print (log_guest)
 	u64 log_refill_ns;
@@ -160,6 +172,8 @@ struct domain {
 };
 
 #define SHUTDOWN_CODE_NONE (~0u)
+
+#define SCHED_WEIGHT_DEFAULT 256
 
 extern struct domain *dom0;
 extern struct list domain_list;
@@ -175,9 +189,22 @@ extern struct lock domain_list_lock; // guards the list; domain_find needs none
 // it, or 0 and *err = -ENOMEM, -EEXIST, -EINVAL.
 struct domain *must_check domain_create(domid_t id, u32 max_vcpus,
 					bool privileged, int *err);
+// The same for domains that the control domain makes.
+struct domain_config {
+	u32 max_vcpus;
+	bool privileged;
+	u32 max_ports; // event channels; 0: as many as there can be
+	u32 grant_frames; // most frames of its grant table
+	u32 maptrack_frames; // most pages of records of what it maps
+};
+struct domain *must_check domain_create_as(domid_t id,
+					   const struct domain_config *c,
+					   int *err);
 // The domain of that id, dying or not, or 0. Good until this hypercall (or this
 // turn of the processor) ends, see sched_quiesce_begin.
 struct domain *domain_find(domid_t id);
+// The domain with the lowest id from `id` on, or 0.
+struct domain *domain_next(domid_t id);
 // The domain that `caller` names by id (its own or DOMID_SELF; others for dom0
 // only), or 0 with *err = -ESRCH there is none, -EPERM not allowed.
 struct domain *must_check domain_target(struct domain *caller, domid_t id,
@@ -192,6 +219,9 @@ void vcpu_free(struct vcpu *v);
 // Starts the vCPU when VGCF_online is set.
 int must_check vcpu_set_context(struct vcpu *v,
 				const struct vcpu_guest_context *c);
+// The reverse: what vcpu_set_context would have to be given. v's registers must
+// be on no processor (sched_detach).
+void vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c);
 // Resets all that vcpu_set_context gave (drops references); a registered
 // vcpu_info stays. The vCPU must be off all processors, see sched_detach.
 // -ERESTART: call again.

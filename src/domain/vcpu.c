@@ -74,6 +74,8 @@ int vcpu_create(struct domain *d, u32 id)
 		v->ldt[i] = MFN_NONE;
 	v->info = default_info(v);
 	registers_default(v);
+	memset(v->affinity, 0xff, sizeof(v->affinity));
+	memset(v->affinity_soft, 0xff, sizeof(v->affinity_soft));
 	vcpu_timers_init(v);
 	sched_vcpu_init(v);
 	__atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);

@@ -49,4 +49,4 @@ hypercall_fn hc_multicall, hc_xen_version, hc_console_io, hc_sched_op,
 	hc_fpu_taskswitch, hc_set_debugreg, hc_get_debugreg,
 	hc_update_descriptor, hc_set_segment_base, hc_iret, hc_nmi_op,
 	hc_sched_op_compat, hc_mmu_update, hc_mmuext_op, hc_update_va_mapping,
-	hc_memory_op;
+	hc_memory_op, hc_domctl, hc_sysctl;

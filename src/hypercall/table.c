@@ -35,4 +35,6 @@ hypercall_fn *const hypercall_table[HYPERCALL_MAX] = {
 	[__HYPERVISOR_callback_op] = hc_callback_op,
 	[__HYPERVISOR_event_channel_op] = hc_event_channel_op,
 	[__HYPERVISOR_physdev_op] = hc_physdev_op,
+	[__HYPERVISOR_sysctl] = hc_sysctl,
+	[__HYPERVISOR_domctl] = hc_domctl,
 };

@@ -27,7 +27,7 @@ void mm_audit_register(void (*fn)(void))
 	hooks[hook_count++] = fn;
 }
 
-static void differ(mfn_t mfn, const char *what, u64 is, u64 should)
+void audit_differs(mfn_t mfn, const char *what, u64 is, u64 should)
 {
 	const struct frame *f = mfn_frame(mfn);
 
@@ -49,7 +49,7 @@ void audit_holds(mfn_t mfn, enum frame_type type)
 		return;
 	tallies[mfn.n].type++;
 	if (frame_type_of(f) != type)
-		differ(mfn, "type", frame_type_of(f), type);
+		audit_differs(mfn, "type", frame_type_of(f), type);
 }
 
 static void count_entry(u32 level, mfn_t table, u64 e)
@@ -143,9 +143,10 @@ static void compare_frame(mfn_t mfn)
 	const struct tally *t = &tallies[mfn.n];
 
 	if ((f->ref & REF_COUNT_MASK) != t->ref)
-		differ(mfn, "references", f->ref & REF_COUNT_MASK, t->ref);
+		audit_differs(mfn, "references", f->ref & REF_COUNT_MASK,
+			      t->ref);
 	if (f->owner != OWNER_FREE && type_count(f->type) != t->type)
-		differ(mfn, "type count", type_count(f->type), t->type);
+		audit_differs(mfn, "type count", type_count(f->type), t->type);
 }
 
 static u64 for_each_frame(void (*fn)(mfn_t mfn))

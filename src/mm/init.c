@@ -5,6 +5,7 @@
 
 #include "boot/boot.h"
 #include "console/console.h"
+#include "mm/grant.h"
 #include "mm/priv.h"
 
 #define MIN_FREE MIB(24) // a control domain below this cannot even start
@@ -66,6 +67,8 @@ void mm_init(const struct boot_info *bi)
 	kalloc_init();
 	early_finish(); // from here on the heap works
 	report(bi);
+	mm_audit_register(grant_audit);
 	debug_key_register('a', "audit all frames", audit_key);
+	debug_key_register('g', "grant tables", grant_dump);
 	debug_key_register('m', "memory state", mm_dump);
 }

@@ -9,6 +9,8 @@
 #include "mm/m2p.h"
 #include "mm/priv.h"
 
+#define PFN_LIMIT BIT(52 - PAGE_SHIFT)
+
 i64 memory_op_restart(const struct memory_call *c, u64 done)
 {
 	c->h->arg[0] = c->cmd | done << MEMOP_BITS;
@@ -43,8 +45,13 @@ static i64 maximum_gpfn(const struct memory_call *c)
 {
 	int err;
 	const struct domain *d = read_domain(c, &err);
+	u64 count;
 
-	return d ? (i64)READ_ONCE(d->shared->arch.max_pfn) - 1 : err;
+	if (!d)
+		return err;
+	// What the guest says must not look like an error.
+	count = min(READ_ONCE(d->shared->arch.max_pfn), PFN_LIMIT);
+	return count ? (i64)count - 1 : 0;
 }
 
 static i64 maximum_ram_page(const struct memory_call *c)
@@ -116,7 +123,7 @@ static i64 (*const ops[])(const struct memory_call *c) = {
 	[XENMEM_get_sharing_shared_pages] = nothing_shared,
 	[XENMEM_claim_pages] = memory_claim,
 	[XENMEM_get_vnumainfo] = not_supported,
-	[XENMEM_acquire_resource] = not_supported,
+	[XENMEM_acquire_resource] = memory_acquire_resource,
 };
 
 i64 hc_memory_op(struct vcpu *v, struct hcall *h)

@@ -242,6 +242,8 @@ u64 mm_audit(void);
 void mm_audit_register(void (*fn)(void));
 // mfn has one reference more, and unless type is TYPE_NONE one of that type.
 void audit_holds(mfn_t mfn, enum frame_type type);
+// A count about mfn that is not what it should be.
+void audit_differs(mfn_t mfn, const char *what, u64 is, u64 should);
 
 // Dumps memory state (debug key 'm').
 void mm_dump(void);

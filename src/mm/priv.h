@@ -207,6 +207,7 @@ i64 memory_exchange(const struct memory_call *c);
 i64 memory_map_get(const struct memory_call *c);
 i64 memory_map_set(const struct memory_call *c);
 i64 memory_map_machine(const struct memory_call *c);
+i64 memory_acquire_resource(const struct memory_call *c);
 
 // Highest order of one extent that v may ask for.
 u32 memory_max_order(const struct vcpu *v);

@@ -32,6 +32,12 @@ static const struct sched_policy *policy;
 // Fires when the running vCPU of a processor has to give way.
 static struct timer slice_timer[MAX_CPUS];
 
+u32 sched_ratelimit_us = 500;
+
+// When the processor became idle, 0: it is not; and how long it was in all,
+// before that. Under sched_lock.
+static u64 idle_since_ns[MAX_CPUS], idle_ns[MAX_CPUS];
+
 // Quiet points: the number of the latest beginning, and for each processor the
 // latest that it has passed.
 static u32 quiet_epoch;
@@ -371,6 +377,18 @@ bool sched_shutdown_domain(struct domain *d, u32 code)
 	return first;
 }
 
+void sched_resume_domain(struct domain *d)
+{
+	struct vcpu *v;
+
+	lock_get(&sched_lock);
+	d->is_shutting_down = d->is_shut_down = false;
+	d->shutdown_code = SHUTDOWN_CODE_NONE;
+	for_each_vcpu (d, v)
+		start(v);
+	lock_put(&sched_lock);
+}
+
 bool domain_is_still(const struct domain *d)
 {
 	struct vcpu *v;
@@ -382,6 +400,26 @@ bool domain_is_still(const struct domain *d)
 }
 
 // ---------------------------------------------------------------- switching
+
+static void account_idle(u32 cpu, bool idle, u64 now)
+{
+	if (idle == (idle_since_ns[cpu] != 0))
+		return;
+	if (!idle)
+		idle_ns[cpu] += now - idle_since_ns[cpu];
+	idle_since_ns[cpu] = idle ? now : 0;
+}
+
+u64 sched_idle_ns(u32 cpu)
+{
+	u64 sum, since;
+
+	lock_get(&sched_lock);
+	sum = idle_ns[cpu];
+	since = idle_since_ns[cpu];
+	lock_put(&sched_lock);
+	return since ? sum + now_ns() - since : sum;
+}
 
 static bool may_keep(struct vcpu *v, u64 now)
 {
@@ -452,6 +490,7 @@ void sched_pick(struct regs *r)
 			 __ATOMIC_SEQ_CST);
 	lock_get(&sched_lock);
 	next = choose(c, now_ns());
+	account_idle(c->id, !next, now_ns());
 	__atomic_store_n(&c->curr, next, __ATOMIC_RELAXED);
 	if (next)
 		look(c, now_ns());

@@ -46,6 +46,8 @@ bool sched_detach(struct vcpu *v);
 bool domain_is_still(const struct domain *d);
 // Stops all vCPUs of d for SCHEDOP_shutdown; false when that was under way.
 bool sched_shutdown_domain(struct domain *d, u32 code);
+// Lets a domain that has shut down run on.
+void sched_resume_domain(struct domain *d);
 // SCHEDOP_poll: v sleeps until event, port or timer. False: something is there
 // already (no sleep). `ports` must be checked by the caller.
 bool vcpu_poll(struct vcpu *v, const u32 *ports, u32 nr_ports);
@@ -58,6 +60,12 @@ void vcpu_kick(struct vcpu *v);
 // pointer that it found before the begin and that is found no more.
 u32 sched_quiesce_begin(void);
 bool sched_quiesced(u32 epoch);
+
+// Time that a processor has spent without a vCPU.
+u64 sched_idle_ns(u32 cpu);
+// A vCPU that got a processor keeps it at least that long: sched-credit2's
+// ratelimit, 0 or 100 to 500000.
+extern u32 sched_ratelimit_us;
 
 // v->runstate up to now.
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);

@@ -11,7 +11,7 @@
 #include "sched/priv.h"
 
 #define SLICE_NS 5000000ull
-#define SLICE_MIN_NS 500000ull
+#define NS_PER_US 1000ull
 #define STARVED_NS 20000000ull
 
 struct queues {
@@ -73,7 +73,8 @@ static u64 rr_tick(const struct vcpu *v)
 	const struct queues *q = &queues[v->cpu];
 
 	if (!list_empty(&q->woken))
-		return v->slice_start_ns + SLICE_MIN_NS;
+		return v->slice_start_ns +
+		       READ_ONCE(sched_ratelimit_us) * NS_PER_US;
 	if (!list_empty(&q->waiting))
 		return v->slice_start_ns + SLICE_NS;
 	return SCHED_NEVER;

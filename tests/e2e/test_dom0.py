@@ -10,7 +10,7 @@ import time
 import pytest
 
 import machine
-from conftest import KERNELS
+from conftest import KERNELS, is_ours
 
 MEMORY_MIB = 512
 
@@ -20,7 +20,8 @@ MEMORY_MIB = 512
     for k in KERNELS])
 def dom0(request, program):
     """A machine at dom0's shell."""
-    files = {"/bin/load": program("load"), "/bin/clock": program("clock")}
+    files = {"/bin/" + name: program(name)
+             for name in ("load", "clock", "grants")}
     with machine.Machine("e2e/dom0-" + request.param, kernel=request.param,
                          append="dom0_mem=%dM" % MEMORY_MIB,
                          dom0="rf.tools=0", files=files) as m:
@@ -81,6 +82,29 @@ def test_interrupt_key(dom0):
 def test_load(dom0, kind, count):
     status, output = dom0.run("load %s %d" % (kind, count), timeout=120)
     assert (status, output.strip()) == (0, "LOAD done %d" % count)
+
+
+def audit(m):
+    """The frame and grant auditor finds nothing, and no grant is in use."""
+    m.send("\x01\x01\x01")
+    m.expect("input goes to the hypervisor")
+    m.send("a")
+    m.expect("audit: 0 differences")
+    m.send("g")
+    m.send("\x01\x01\x01")
+    m.expect("input goes to d")
+    state = m.child.before.decode("latin1")
+    assert "grant: d0 table" in state and "used by" not in state
+    m.send("\n")
+    m.expect("dom0 [^ ]* # ")
+
+
+def test_grants(dom0):
+    dom0.run("modprobe xen-gntdev; modprobe xen-gntalloc")
+    status, output = dom0.run("grants", timeout=120)
+    assert (status, output.strip()) == (0, "GRANTS fine")
+    if is_ours():
+        audit(dom0)
 
 
 def test_dd(dom0):

@@ -13,7 +13,7 @@ struct fake_guest {
 	struct vcpu vcpu;
 	struct vcpu_info info;
 	struct trap_info traps[256];
-	u64 stack[64]; // kernel_sp is its end
+	u64 stack[64] __attribute__((aligned(16))); // kernel_sp is its end
 	u32 crashes; // calls of domain_crash
 	char crash_text[256];
 	u32 mode_switches;

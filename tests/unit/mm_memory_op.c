@@ -3,7 +3,8 @@
 // uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/audit.c src/mm/memory_op.c src/mm/reservation.c
-// uses: src/mm/exchange.c src/mm/memory_map.c
+// uses: src/mm/exchange.c src/mm/memory_map.c src/mm/resource.c
+// uses: src/mm/grant_table.c
 // uses: tests/fake/core.c tests/fake/memory.c
 //
 // memory_op: growing, shrinking, exchanging, and the questions.
@@ -18,6 +19,7 @@
 
 #include "abi/errno.h"
 #include "memory.h"
+#include "mm/grant.h"
 
 static struct domain *d0, *d1;
 static struct vcpu *v0, *v1;
@@ -342,6 +344,68 @@ static void memory_maps(void **state)
 	fake_fault_bytes = 0;
 }
 
+// ------------------------------------------------------------------ resources
+
+static struct xen_mem_acquire_resource resource(domid_t domid, u32 n, u64 frame,
+						xen_pfn_t *list)
+{
+	struct xen_mem_acquire_resource a = {
+		.domid = domid,
+		.type = XENMEM_resource_grant_table,
+		.nr_frames = n,
+		.frame = frame,
+	};
+
+	a.frame_list.p = list;
+	return a;
+}
+
+static i64 acquire(struct vcpu *v, struct xen_mem_acquire_resource a)
+{
+	return op(v, XENMEM_acquire_resource, &a);
+}
+
+static void grant_frames_for_the_tools(void **state)
+{
+	struct xen_mem_acquire_resource a = resource(1, 0, 0, NULL);
+	xen_pfn_t list[8] = {0};
+
+	assert_int_equal(grant_domain_init(d1, 6, 1), 0);
+	assert_int_equal(op(v0, XENMEM_acquire_resource, &a), 0);
+	assert_int_equal(a.nr_frames, 6);
+	a = resource(1, 0, 0, NULL);
+	a.id = XENMEM_resource_grant_table_id_status;
+	assert_int_equal(op(v0, XENMEM_acquire_resource, &a), 0);
+	assert_int_equal(a.nr_frames, 1);
+	a = resource(1, 1, 0, list);
+	a.id = XENMEM_resource_grant_table_id_status;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, 2, 4, list)), 0);
+	assert_true(grant_has_frame(d1, MFN(list[0])));
+	assert_true(grant_has_frame(d1, MFN(list[1])));
+	assert_int_equal(list[2], 0);
+	assert_int_equal(acquire(v0, resource(1, 3, 4, list)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, 1, ~0ull, list)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, ~0u, 1, list)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(1, 1, 0, NULL)), -EINVAL);
+	assert_int_equal(acquire(v0, resource(0, 1, 0, list)), -EPERM);
+	assert_int_equal(acquire(v0, resource(DOMID_SELF, 1, 0, list)), -ESRCH);
+	assert_int_equal(acquire(v0, resource(3, 1, 0, list)), -ESRCH);
+	assert_int_equal(acquire(v1, resource(0, 1, 0, list)), -EPERM);
+	a = resource(1, 1, 0, list);
+	a.pad = 1;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	a = resource(1, 1, 0, list);
+	a.type = XENMEM_resource_ioreq_server;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	a = resource(1, 1, 0, list);
+	a.id = 2;
+	assert_int_equal(acquire(v0, a), -EINVAL);
+	grant_domain_destroy(d1);
+	assert_int_equal(acquire(v0, resource(1, 1, 0, list)), -EINVAL);
+	grant_domain_free(d1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -355,6 +419,7 @@ int main(void)
 		T(questions),
 		T(claims),
 		T(memory_maps),
+		T(grant_frames_for_the_tools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// domctl: which device memory and ports a domain may touch. The control domain
+// can give only what it has itself.
+#include "domain/domctl.h"
+
+#include "abi/errno.h"
+#include "cpu/cpu.h"
+#include "domain/rangeset.h"
+
+#define PORTS 0x10000u
+
+static int change(struct rangeset *s, u64 first, u64 last, bool allow)
+{
+	return allow ? rangeset_add(s, first, last)
+		     : rangeset_remove(s, first, last);
+}
+
+// -EINVAL beyond the processor's addresses, -EPERM not the caller's to give,
+// -ENOMEM.
+int domctl_iomem(const struct domctl *c)
+{
+	const struct xen_domctl_iomem_permission *a =
+		&c->op->u.iomem_permission;
+	u64 first = a->first_mfn, last = first + a->nr_mfns - 1;
+
+	if (last < first || last >> (cpu_features.phys_bits - PAGE_SHIFT))
+		return -EINVAL;
+	if (!rangeset_has(c->caller->domain->iomem, first, last))
+		return -EPERM;
+	return change(c->d->iomem, first, last, a->allow_access);
+}
+
+// -EINVAL beyond the last port, -EPERM not the caller's to give, -ENOMEM.
+int domctl_ioports(const struct domctl *c)
+{
+	const struct xen_domctl_ioport_permission *a =
+		&c->op->u.ioport_permission;
+	u32 first = a->first_port, n = a->nr_ports;
+
+	if (first > PORTS || n > PORTS - first)
+		return -EINVAL;
+	if (!n)
+		return 0;
+	if (!rangeset_has(c->caller->domain->ioports, first, first + n - 1))
+		return -EPERM;
+	return change(c->d->ioports, first, first + n - 1, a->allow_access);
+}
+
+// Handing a device to a domain takes an IOMMU, which we do not drive.
+int domctl_no_device(const struct domctl *c maybe_unused)
+{
+	return -EOPNOTSUPP;
+}
