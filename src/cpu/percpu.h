@@ -40,7 +40,7 @@ enum counter {
 #define PENDING_SCHED 0x1u // ask the scheduler who runs next
 #define PENDING_TIMER 0x2u // the timer interrupt came: run expired timers
 #define PENDING_KEYS 0x4u // serial input to look at
-#define PENDING_ROOT 0x8u // the running vCPU's root must be reloaded
+#define PENDING_ROOT 0x8u // the loaded vCPU's root must be reloaded
 
 struct tss {
 	u32 reserved0;

@@ -4,6 +4,7 @@
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/audit.c src/mm/memory_op.c src/mm/reservation.c
 // uses: src/mm/exchange.c src/mm/memory_map.c
+// uses: src/mm/root.c
 // uses: tests/fake/core.c tests/fake/memory.c
 //
 // memory_op: growing, shrinking, exchanging, and the questions.
