@@ -76,8 +76,9 @@ static void read_meltdown(struct cpu_features *f)
 {
 	bool has_msr = f->leaf7_d >> 29 & 1;
 
-	f->meltdown = !f->syscall32 && !(has_msr && (rdmsr(MSR_ARCH_CAPABILITIES) &
-						     ARCH_CAP_RDCL_NO));
+	f->meltdown =
+		!f->syscall32 &&
+		!(has_msr && (rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAP_RDCL_NO));
 }
 
 static void read_extended(struct cpu_features *f)

@@ -15,8 +15,7 @@
 
 // What two entries must have in common. A and D come and go, and the rest is
 // the guest's to use.
-#define MEANT \
-	(PTE_P | PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_NX | PTE_ADDR)
+#define MEANT (PTE_P | PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_NX | PTE_ADDR)
 
 static bool lower_halves_agree(mfn_t a, mfn_t b)
 {
@@ -112,8 +111,8 @@ void root_made(struct domain *d)
 
 static bool is_root_of(const struct vcpu *v, mfn_t table)
 {
-	return v && (mfn_eq(v->kernel_root, table) ||
-		     mfn_eq(v->user_root, table));
+	return v &&
+	       (mfn_eq(v->kernel_root, table) || mfn_eq(v->user_root, table));
 }
 
 // Processors whose user mode may have lost its right to the kernel's root look
@@ -126,8 +125,7 @@ void root_entry_written(struct domain *d, mfn_t table, u32 index)
 	for (u32 i = 0; i < cpu_count(); i++) {
 		struct cpu *c = cpu_of(i);
 
-		if (c == cpu_this() ||
-		    !is_root_of(READ_ONCE(c->loaded), table))
+		if (c == cpu_this() || !is_root_of(READ_ONCE(c->loaded), table))
 			continue;
 		cpu_pend(c, PENDING_ROOT);
 		apic_send_ipi(c->apic_id, VEC_IPI_KICK);
