@@ -40,10 +40,10 @@ static void on_fault(int signal)
 	siglongjmp(back, signal);
 }
 
-static void catch(int signal, void (*handler)(int))
+static void catch (int signal, void (*handler)(int))
 {
-	struct sigaction action = { .sa_handler = handler,
-				    .sa_flags = SA_NODEFER };
+	struct sigaction action = {.sa_handler = handler,
+				   .sa_flags = SA_NODEFER};
 
 	sigaction(signal, &action, NULL);
 }
@@ -74,10 +74,10 @@ static bool can_jump(uintptr_t address)
 
 static void upper_half(void)
 {
-	static const uintptr_t special[] = { KERNEL_TEXT, M2P,
-					     0xffffffffff600000ul };
+	static const uintptr_t special[] = {KERNEL_TEXT, M2P,
+					    0xffffffffff600000ul};
 
-	catch(SIGSEGV, on_fault);
+	catch (SIGSEGV, on_fault);
 	for (uintptr_t slot = 256; slot < 512; slot++)
 		for (uintptr_t page = 0; page < 2; page++) {
 			uintptr_t at = UPPER | slot << SLOT_SHIFT | page << 12;
@@ -90,7 +90,7 @@ static void upper_half(void)
 		expect(!can_write(special[i]), "writable", i);
 		expect(!can_jump(special[i]), "executable", i);
 	}
-	catch(SIGSEGV, SIG_DFL);
+	catch (SIGSEGV, SIG_DFL);
 }
 
 static volatile int signals;
@@ -98,28 +98,28 @@ static volatile int signals;
 // Changes a register that the kernel has to bring back.
 static void on_signal(int signal)
 {
-	static const double other[2] = { 1, 2 };
+	static const double other[2] = {1, 2};
 
 	(void)signal;
 	signals++;
-	asm volatile("movups %0, %%xmm5" : : "m" (other) : "xmm5");
+	asm volatile("movups %0, %%xmm5" : : "m"(other) : "xmm5");
 }
 
 static void registers_live(void)
 {
-	static const uint64_t mine[2] = { 0x1122334455667788, 42 };
+	static const uint64_t mine[2] = {0x1122334455667788, 42};
 	uint64_t after[2];
 	long pid = getpid();
 
-	catch(SIGUSR1, on_signal);
+	catch (SIGUSR1, on_signal);
 	for (int i = 0; i < 1000; i++) {
 		long result = SYS_kill;
 
 		asm volatile("movups %2, %%xmm5\n"
 			     "syscall\n"
 			     "movups %%xmm5, %1\n"
-			     : "+a" (result), "=m" (after)
-			     : "m" (mine), "D" (pid), "S" (SIGUSR1)
+			     : "+a"(result), "=m"(after)
+			     : "m"(mine), "D"(pid), "S"(SIGUSR1)
 			     : "rcx", "r11", "xmm5", "memory");
 		expect(result == 0, "kill", result);
 		expect(!memcmp(mine, after, sizeof(mine)), "xmm5", i);
@@ -130,7 +130,7 @@ static void registers_live(void)
 // A step for each instruction, system calls by both doors among them.
 static void single_steps(void)
 {
-	catch(SIGTRAP, on_signal);
+	catch (SIGTRAP, on_signal);
 	signals = 0;
 	asm volatile("int3");
 	expect(signals == 1, "int3", signals);
@@ -140,7 +140,9 @@ static void single_steps(void)
 		     "mov $39, %%eax; syscall\n"
 		     "mov $20, %%eax; int $0x80\n"
 		     "pushfq; andl $~0x100, (%%rsp); popfq\n"
-		     : : : "rax", "rcx", "r11", "cc", "memory");
+		     :
+		     :
+		     : "rax", "rcx", "r11", "cc", "memory");
 	// Processors and emulators differ in what follows SYSCALL and POPF.
 	expect(signals >= 5 && signals <= 9, "steps", signals);
 }
@@ -178,10 +180,9 @@ static void *map_slots(void *first)
 	for (int round = 0; round < 20; round++)
 		for (uintptr_t slot = (uintptr_t)first; slot < 128; slot += 4) {
 			void *at = (void *)(slot << SLOT_SHIFT);
-			long *page = mmap(at, 4096, PROT_READ | PROT_WRITE,
-					  MAP_PRIVATE | MAP_ANONYMOUS |
-						  MAP_FIXED,
-					  -1, 0);
+			long *page = mmap(
+				at, 4096, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
 			expect(page == at, "mmap of slot", (long)slot);
 			*page = (long)slot;
@@ -200,7 +201,7 @@ static void many_slots(void)
 		pthread_create(&thread[i], NULL, map_slots, (void *)(8 + i));
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
-	catch(SIGSEGV, on_fault);
+	catch (SIGSEGV, on_fault);
 	expect(!can_read((uintptr_t)77 << SLOT_SHIFT), "readable after munmap",
 	       77);
 }
