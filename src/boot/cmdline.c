@@ -35,6 +35,7 @@ static const struct option options[] = {
 	FIELD("com1", OPT_TEXT, com[0]),
 	FIELD("com2", OPT_TEXT, com[1]),
 	FIELD("console", OPT_TEXT, console),
+	FIELD("dom0-gate", OPT_TEXT, dom0_gate),
 	FIELD("dom0_max_vcpus", OPT_NUMBER, dom0_max_vcpus),
 	{"dom0_mem", OPT_DOM0_MEM, 0, 0},
 	FIELD("guest_loglvl", OPT_TEXT, guest_loglvl),

@@ -33,7 +33,7 @@ struct bounce {
 u32 bounce_frame(u64 words[BOUNCE_WORDS], const struct regs *r,
 		 const struct bounce_source *s)
 {
-	u64 cs = s->from_kernel ? r->cs & ~3ull : r->cs;
+	u64 cs = s->from_kernel ? shown_cs(r->cs) & ~3ull : r->cs;
 	u64 flags = r->rflags & ~(u64)SAVED_FLAGS_OFF;
 	u64 *w = words;
 
@@ -47,7 +47,7 @@ u32 bounce_frame(u64 words[BOUNCE_WORDS], const struct regs *r,
 	*w++ = (cs & 0xffff) | (u64)s->saved_mask << SAVED_MASK_SHIFT;
 	*w++ = flags | (s->saved_mask ? 0 : RFLAGS_IF);
 	*w++ = r->rsp;
-	*w++ = r->ss & 0xffff;
+	*w++ = shown_ss(r->ss) & 0xffff;
 	return (u32)(w - words);
 }
 
@@ -90,10 +90,9 @@ static void bounce(struct vcpu *v, struct regs *r, const struct bounce *b)
 	if (b->mask_events)
 		WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
 	r->rip = b->rip;
-	r->cs = SEL_USER_CS64;
+	kernel_selectors(v, r);
 	r->rflags &= ~(CLEARED_FLAGS | b->clear_flags);
 	r->rsp = sp;
-	r->ss = SEL_USER_SS;
 }
 
 void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error)
@@ -110,8 +109,8 @@ void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error)
 		bounce(v, r, &b);
 }
 
-// Both modes are ring 3 to the hardware; the guest's kernel is not user mode
-// to itself.
+// The guest's kernel is not user mode to itself, though in classic mode it is
+// to the hardware.
 void bounce_page_fault(struct vcpu *v, struct regs *r, u64 addr, u32 error)
 {
 	count(CNT_PF_GUEST);

@@ -19,6 +19,7 @@ struct cpu_features {
 	u32 leaf1_c, leaf1_d, leaf7_b, leaf7_c, leaf7_d, ext1_c, ext1_d;
 	bool xsave, fsgsbase, smep, smap, umip, nx, x2apic, tsc_stable;
 	bool syscall32; // SYSCALL from compat mode (AMD)
+	bool meltdown; // user mode may read what is mapped for the kernel
 	u64 xcr0_mask; // state components we enable
 	u32 xsave_size; // bytes for xcr0_mask
 	u32 xsave_leaf1; // EAX of leaf 0xd, subleaf 1

@@ -11,6 +11,7 @@
 #include "lib/string.h"
 
 #define STRING_ROUNDS 64u // iterations of a REP before interrupts get a turn
+#define USER_END (1ull << 47)
 #define SEGMENT_FS 0x64
 #define SEGMENT_GS 0x65
 
@@ -79,6 +80,13 @@ static u64 segment_base(const struct emul_insn *insn)
 	return 0;
 }
 
+// Users must not reach what their kernel has mapped for itself: with an open
+// gate it is there, and we could read it.
+static bool may_reach(const struct vcpu *v, gva_t at)
+{
+	return v->in_kernel || at < USER_END;
+}
+
 // One element. Memory is tried before the port where that is possible: a port
 // read that then cannot be stored would be lost.
 static bool transfer(struct vcpu *v, gva_t at, u16 port,
@@ -86,6 +94,8 @@ static bool transfer(struct vcpu *v, gva_t at, u16 port,
 {
 	u32 value = 0;
 
+	if (!may_reach(v, at))
+		return false;
 	if (insn->op == OP_OUTS) {
 		if (guest_read(&value, at, insn->size))
 			return false;
@@ -127,7 +137,8 @@ enum emul_result emul_string(struct vcpu *v, struct regs *r,
 			return EMUL_DONE;
 		if (!transfer(v, base + (*index & mask), port, insn)) {
 			bounce_page_fault(v, r, base + (*index & mask),
-					  insn->op == OP_INS ? PFEC_W : 0);
+					  (insn->op == OP_INS ? PFEC_W : 0) |
+						  PFEC_U);
 			return EMUL_BOUNCED;
 		}
 		advance(index, step, mask);

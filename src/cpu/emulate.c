@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Privileged instructions of guest kernels, which trap because both of a
-// guest's modes are ring 3, are done here in the guest's stead. The files
+// Privileged instructions of guest kernels, which trap because those run in
+// ring 3, or 1, are done here in the guest's stead. The files
 // emul_*.c each do one kind. User mode may have ports, if its kernel gave it
 // some; nothing else.
 #include "cpu/cpu.h"

@@ -20,6 +20,8 @@ static void do_pending(struct cpu *c, struct regs *r)
 		vcpu_kick(dom0->vcpu[0]);
 	if ((bits & PENDING_SCHED) || !c->curr)
 		sched_pick(r);
+	if ((bits & PENDING_ROOT) && c->loaded)
+		root_load(c->loaded);
 }
 
 // An interrupt that sets a bit after the test is taken inside cpu_idle_wait().

@@ -7,6 +7,7 @@
 #include "hw/cpu.h"
 #include "lib/string.h"
 
+#define ARCH_CAP_RDCL_NO 1u
 #define EXT_BASE 0x80000000u
 #define XCR0_WANTED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
@@ -67,6 +68,17 @@ static void read_basic(struct cpu_features *f)
 	f->smep = r.b >> 7 & 1;
 	f->smap = r.b >> 20 & 1;
 	f->umip = r.c >> 2 & 1;
+}
+
+// Intel says by a bit of an MSR that a processor is free of the fault; AMD's
+// never had it; of all others nothing is known.
+static void read_meltdown(struct cpu_features *f)
+{
+	bool has_msr = f->leaf7_d >> 29 & 1;
+
+	f->meltdown =
+		!f->syscall32 &&
+		!(has_msr && (rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAP_RDCL_NO));
 }
 
 static void read_extended(struct cpu_features *f)
@@ -140,6 +152,7 @@ void cpu_identify(void)
 	read_vendor(f);
 	read_basic(f);
 	read_extended(f);
+	read_meltdown(f);
 	check_needed(f);
 	read_xsave(f);
 }

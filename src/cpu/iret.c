@@ -20,13 +20,6 @@ static void to_user(struct vcpu *v, struct regs *r, const struct iret_frame *f)
 	vcpu_switch_mode(v, false);
 }
 
-// Whatever RPL other than 3, and whatever selectors: gate.md D2, D4.
-static void to_kernel(struct regs *r)
-{
-	r->cs = SEL_USER_CS64;
-	r->ss = SEL_USER_SS;
-}
-
 static void load_frame(struct regs *r, const struct iret_frame *f)
 {
 	r->rip = f->rip;
@@ -64,8 +57,8 @@ i64 hc_iret(struct vcpu *v, struct hcall *h maybe_unused)
 	load_frame(r, &f);
 	if ((f.cs & 3) == 3)
 		to_user(v, r, &f);
-	else
-		to_kernel(r);
+	else // whatever selectors: gate.md D2, D4
+		kernel_selectors(v, r);
 	WRITE_ONCE(v->info->evtchn_upcall_mask, !(f.rflags & RFLAGS_IF));
 	v->nmi_masked = false;
 	return (i64)f.rax;

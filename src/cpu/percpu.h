@@ -40,6 +40,7 @@ enum counter {
 #define PENDING_SCHED 0x1u // ask the scheduler who runs next
 #define PENDING_TIMER 0x2u // the timer interrupt came: run expired timers
 #define PENDING_NMI 0x4u // an NMI for dom0 came: wake it
+#define PENDING_ROOT 0x8u // the loaded vCPU's root must be reloaded
 
 struct tss {
 	u32 reserved0;

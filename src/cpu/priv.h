@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/cpu.h"
+#include "domain/domain.h"
 
 // ---------------------------------------------------------- gate/entry.S
 extern const char gate_text_start[]; // the page of entry stubs, in the image
@@ -38,6 +39,27 @@ static inline bool is_canonical(u64 va)
 
 // True when sel, a selector that v runs on, names 64-bit code.
 bool descriptor_is_code64(const struct vcpu *v, u16 sel);
+
+// --------------------------------------------------------------- selectors
+// Guest kernels always run on these (gate.md D2).
+static inline void kernel_selectors(const struct vcpu *v, struct regs *r)
+{
+	bool ring1 = v->domain->open_gate;
+
+	r->cs = ring1 ? SEL_RING1_CS : SEL_USER_CS64;
+	r->ss = ring1 ? SEL_RING1_SS : SEL_USER_SS;
+}
+
+// What is shown of them to guests is the same whatever the ring (D3).
+static inline u64 shown_cs(u64 cs)
+{
+	return cs == SEL_RING1_CS ? SEL_USER_CS64 : cs;
+}
+
+static inline u64 shown_ss(u64 ss)
+{
+	return ss == SEL_RING1_SS ? SEL_USER_SS : ss;
+}
 
 // ------------------------------------------------------------- guest flags
 // What a guest may have in RFLAGS; IF is always on, IOPL, VM and VIF never.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A vCPU's state, in and out of the processor; and the switch between the
-// guest's user and kernel mode, which are the same mode to the hardware: GS
-// bases are exchanged and the other root is loaded.
+// guest's user and kernel mode: GS bases are exchanged and, but with an open
+// gate, the other root is loaded.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 
@@ -18,8 +18,7 @@ void vcpu_switch_mode(struct vcpu *v, bool to_kernel)
 		return;
 	swapgs();
 	v->in_kernel = to_kernel;
-	count(CNT_CR3_MODE);
-	root_load(v);
+	root_switch(v);
 }
 
 // --------------------------------------------------------------------- save
@@ -51,9 +50,13 @@ static void load_frame(const struct vcpu *v, struct regs *r)
 {
 	*r = v->regs;
 	r->rflags = guest_rflags(r->rflags);
-	r->cs = v->in_kernel ? SEL_USER_CS64 : (r->cs & 0xffff) | 3;
-	r->ss = v->in_kernel ? SEL_USER_SS : (r->ss & 0xffff) | 3;
 	r->vector = VEC_NONE;
+	if (v->in_kernel) {
+		kernel_selectors(v, r);
+		return;
+	}
+	r->cs = (r->cs & 0xffff) | 3;
+	r->ss = (r->ss & 0xffff) | 3;
 }
 
 // False when one of them is not to be had. A selector that is null before and

@@ -46,6 +46,14 @@ void iret_fault(struct regs *r)
 
 // ------------------------------------------------------ exceptions of guests
 
+// Some kernels return to themselves by an IRET of their own, to the selectors
+// of ring 3 that the ABI shows them, and then find their memory closed. They
+// try again in ring 1.
+static bool kernel_left_ring1(const struct vcpu *v, const struct regs *r)
+{
+	return v->in_kernel && v->domain->open_gate && (r->cs & 3) == 3;
+}
+
 // A write to one of its page tables is the commonest fault of a guest kernel
 // that has both bits. RSVD or U/S do not matter there: ptwr_fault looks.
 static void guest_page_fault(struct vcpu *v, struct regs *r)
@@ -53,6 +61,10 @@ static void guest_page_fault(struct vcpu *v, struct regs *r)
 	u64 addr = read_cr2();
 	u32 write = PFEC_P | PFEC_W;
 
+	if (unlikely(kernel_left_ring1(v, r))) {
+		kernel_selectors(v, r);
+		return;
+	}
 	if (v->in_kernel && (r->error & (write | PFEC_RSVD)) == write &&
 	    ptwr_fault(v, r, addr))
 		return;
@@ -145,8 +157,10 @@ void syscall_entry(struct regs *r)
 {
 	struct vcpu *v = vcpu_this();
 
-	if (v->in_kernel && r->vector == VEC_SYSCALL)
+	if (v->in_kernel && r->vector == VEC_SYSCALL) {
+		kernel_selectors(v, r); // the stub cannot know the ring
 		hypercall_entry(v, r);
-	else
+	} else {
 		bounce_syscall(v, r);
+	}
 }

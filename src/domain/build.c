@@ -7,6 +7,7 @@
 #include "abi/xen.h"
 #include "boot/boot.h"
 #include "console/console.h"
+#include "cpu/cpu.h"
 #include "cpu/percpu.h"
 #include "domain/build.h"
 #include "domain/domain.h"
@@ -116,6 +117,24 @@ static void write_info(const struct build *b)
 
 // -------------------------------------------------------------------- vCPUs
 
+static void choose_gate(struct build *b)
+{
+	const struct gate_ask ask = {
+		.option = boot_options.dom0_gate,
+		.entry = b->kernel.image.notes.entry,
+		.meltdown = cpu_features.meltdown,
+	};
+	const char *why;
+
+	b->d->open_gate = gate_open(&ask, &why);
+	if (why)
+		log_warn("dom0: dom0-gate=%s has no effect: %s\n", ask.option,
+			 why);
+	if (b->d->open_gate)
+		log_info("dom0: open gate: its kernel runs in ring 1, where "
+			 "nothing keeps it from the hypervisor's memory\n");
+}
+
 static void create_domain(struct build *b)
 {
 	u32 vcpus = boot_options.dom0_max_vcpus;
@@ -128,6 +147,7 @@ static void create_domain(struct build *b)
 	if (b->d == NULL)
 		give_up("dom0 cannot be created (error %d): too little memory",
 			error);
+	choose_gate(b);
 	b->d->max_pages = boot_options.dom0_mem_max
 				  ? boot_options.dom0_mem_max >> PAGE_SHIFT
 				  : UINT32_MAX;

@@ -3,7 +3,7 @@
 // The parts of the dom0 builder, from the outside in: build.c tells the story;
 // build_kernel.c unpacks the kernel; build_memory.c says how much memory dom0
 // gets; build_layout.c where things go in it; build_load.c takes the frames and
-// fills them; build_frames.c knows which they are; build_tables.c makes page
+// fills them; build_gate.c which ring it starts in; build_frames.c knows which they are; build_tables.c makes page
 // tables and lists; build_info.c the start-of-day page. Memory, layout, frames
 // and info are pure arithmetic.
 #pragma once
@@ -39,6 +39,17 @@ struct memory_ask {
 
 // Pages that dom0 gets, or 0 when it asks for more than there is.
 u64 memory_pages(const struct memory_ask *ask);
+
+// ------------------------------------------------------------------- mode
+
+struct gate_ask {
+	const char *option; // dom0-gate=
+	u64 entry; // where the kernel starts
+	bool meltdown; // the processor has that fault
+};
+
+// True for an open gate. *why: what the option asked for in vain, or 0.
+bool gate_open(const struct gate_ask *ask, const char **why);
 
 // ---------------------------------------------------------------- layout
 

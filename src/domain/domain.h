@@ -33,6 +33,14 @@ enum vcpu_state {
 	VCPU_RUNNING, // has one
 };
 
+// A kernel and a user root that were compared (mm/root.c).
+struct root_pair {
+	mfn_t kernel, user;
+	u64 version; // the domain's root_version at that time
+	bool agree; // they map the lower half alike
+};
+#define ROOT_PAIRS 4
+
 struct vcpu {
 	struct domain *domain;
 	u32 id;
@@ -57,7 +65,7 @@ struct vcpu {
 	u64 gs_base_kernel; // GS base of the guest's kernel
 	u64 gs_base_user; // and of its user mode
 	bool initialised;
-	bool in_kernel; // guest kernel mode (both modes are ring 3)
+	bool in_kernel; // guest kernel mode: ring 3 or, open gate, 1
 	void *fpu; // XSAVE or FXSAVE image, page-aligned
 	bool fpu_dirty; // this vCPU used the FPU since it was loaded
 	struct cpu *fpu_cpu; // whose registers were last loaded from fpu
@@ -67,6 +75,8 @@ struct vcpu {
 	// Roots: each holds a type reference of level 4, or is MFN_NONE.
 	mfn_t kernel_root;
 	mfn_t user_root;
+	struct root_pair pair[ROOT_PAIRS]; // open gate only
+	u32 last_pair; // the one used last
 	u64 undo_mfn[2]; // page tables still to be undone (mm/undo.c), 0: none
 
 	// What the guest registered; changed by the vCPU itself or while down.
@@ -111,6 +121,7 @@ enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };
 struct domain {
 	domid_t id;
 	bool privileged; // the control domain
+	bool open_gate; // its kernel runs in ring 1 (docs/gate.md); never changes
 	u8 handle[16]; // uuid
 	char name[16]; // "d0" for log lines
 
@@ -119,6 +130,7 @@ struct domain {
 
 	// Under lock: page tables, types of its frames, descriptor tables.
 	struct lock lock;
+	u64 root_version; // counts what mm/root.c compares; read by all
 	u64 tot_pages; // atomic
 	u64 max_pages;
 	u64 relinquish_at; // progress of domain_relinquish_memory

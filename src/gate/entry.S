@@ -3,11 +3,13 @@
 // Every way from a guest into the hypervisor, and the ways back.
 //
 // who                 in ring     stack on arrival            leaves to
-// SYSCALL, SYSCALL32  3           the guest's (RSP unchanged) syscall_entry
-// SYSENTER            3           main stack (SYSENTER_ESP)   syscall_entry
-// exceptions          3 or 0      main (TSS.RSP0) or current  trap_entry
-// interrupts          3 or 0      main or current (idle)      irq_entry
-// NMI #MC #DF #DB     3 or 0      an IST stack of their own   nmi_entry
+// SYSCALL, SYSCALL32  3, 1        the guest's (RSP unchanged) syscall_entry
+// SYSENTER            3, 1        main stack (SYSENTER_ESP)   syscall_entry
+// exceptions          3, 1 or 0   main (TSS.RSP0) or current  trap_entry
+// interrupts          3, 1 or 0   main or current (idle)      irq_entry
+// NMI #MC #DF #DB     3, 1 or 0   an IST stack of their own   nmi_entry
+//
+// Ring 1 is a guest kernel behind an open gate.
 //
 // All run on the root that the guest ran on, with IF clear. Each makes the same
 // frame, struct regs:
@@ -17,12 +19,13 @@
 // hardware, or here   error code (32 bits), and here the vector above it
 // here                RDI RSI RDX RCX RAX R8-R11 RBX RBP R12-R15
 //
-// A frame from ring 3 always ends at the top of the main stack. C handlers may
+// A guest's frame always ends at the top of the main stack. C handlers may
 // change it; then guest_exit() decides what runs and the frame is restored. A
 // frame from ring 0 is simply returned to. The frame's size is an odd number of
 // words and its end is 16-byte aligned, hence the 8 bytes before each call.
 //
-// Back to the guest goes SYSRET, for frames that SYSCALL made, or else IRET.
+// Back to the guest goes SYSRET, for frames that SYSCALL made, or else IRET; to
+// ring 1 only IRET leads.
 // SYSRET sets RCX and R11 to RIP and RFLAGS, which the ABI allows for system
 // calls: they are saved in the frame bounced to a guest kernel.
 //

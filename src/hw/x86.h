@@ -47,6 +47,7 @@
 #define DR7_GD 0x2000
 
 #define MSR_TSC 0x10
+#define MSR_ARCH_CAPABILITIES 0x10a
 #define MSR_APIC_BASE 0x1b
 #define MSR_PAT 0x277
 #define MSR_SYSENTER_CS 0x174

@@ -6,9 +6,9 @@
 
 #include "abi/errno.h"
 #include "cpu/uaccess.h"
+#include "hw/x86.h"
 
 #define MSR_PLATFORM_INFO 0xceu
-#define MSR_ARCH_CAPABILITIES 0x10au
 #define MSRS 2u
 #define MSRS_MAX 16u
 #define LEAVES_GIVEN_MAX 512u

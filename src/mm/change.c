@@ -23,14 +23,14 @@ static bool same_target(u32 level, mfn_t own, u64 a, u64 b)
 	       !(level == 4 && mfn_eq(entry_mfn(a), own));
 }
 
-static int take(const struct map_ask *ask, u32 level, mfn_t own, u64 old,
-		u64 *value)
+static int take(const struct map_ask *ask, const struct entry_change *c,
+		u64 old, u64 *value)
 {
 	if (!(*value & PTE_P))
 		return 0;
-	if (same_target(level, own, old, *value))
-		return entry_check(ask, level, value);
-	return entry_get(ask, level, own, value);
+	if (same_target(c->level, c->table, old, *value))
+		return entry_check(ask, c->level, c->index, value);
+	return entry_get(ask, c->level, c->index, c->table, value);
 }
 
 static void drop(struct vcpu *v, u32 level, mfn_t own, u64 old, u64 value)
@@ -65,21 +65,24 @@ int entry_change(struct vcpu *v, const struct map_ask *ask,
 
 	if (unlikely(entry_is_ours(c->level, c->index)))
 		return -EINVAL;
-	err = take(ask, c->level, c->table, old, &value);
+	err = take(ask, c, old, &value);
 	if (unlikely(err))
 		return err;
 	if (c->keep_ad && (old & PTE_P))
 		write_keeping_ad(entry, value);
 	else
 		WRITE_ONCE(*entry, value);
+	if (c->level == 4)
+		root_entry_written(ask->d, c->table, c->index);
 	drop(v, c->level, c->table, old, value);
 	return 0;
 }
 
 int entry_exchange(const struct map_ask *ask, u64 *entry, u64 old, u64 value)
 {
+	const struct entry_change c = {.table = MFN_NONE, .level = 1};
 	u64 expected = old;
-	int err = take(ask, 1, MFN_NONE, old, &value);
+	int err = take(ask, &c, old, &value);
 
 	if (err)
 		return err;

@@ -10,7 +10,10 @@
 // way): that holds nothing, or it could never go away.
 //
 // U is forced on at all levels, since guest kernels run in ring 3 as their
-// users do, and A in level 4, which the hypervisor may copy.
+// users do; with an open gate they run in ring 1 on their users' root, and U
+// is forced off in the upper half of level 4: that is what keeps users out of
+// their kernel (gate.md A4). A is forced on in level 4, which the hypervisor
+// may copy.
 
 #include "abi/errno.h"
 #include "console/console.h"
@@ -35,7 +38,16 @@ static u64 forbidden(u32 level)
 	return level == 1 ? bits : bits | PTE_PSE | PTE_PWT | PTE_PCD;
 }
 
-int entry_check(const struct map_ask *ask, u32 level, u64 *entry)
+static u64 forced(const struct domain *d, u32 level, u32 index, u64 entry)
+{
+	if (level < 4)
+		return entry | PTE_US;
+	if (d->open_gate && index >= USER_SLOTS)
+		return (entry & ~(u64)PTE_US) | PTE_A;
+	return entry | PTE_US | PTE_A;
+}
+
+int entry_check(const struct map_ask *ask, u32 level, u32 index, u64 *entry)
 {
 	if (unlikely(*entry & forbidden(level))) {
 		log_guest(ask->d, LOG_WARN,
@@ -43,7 +55,7 @@ int entry_check(const struct map_ask *ask, u32 level, u64 *entry)
 			  level, *entry);
 		return -EINVAL;
 	}
-	*entry |= level == 4 ? PTE_US | PTE_A : PTE_US;
+	*entry = forced(ask->d, level, index, *entry);
 	return 0;
 }
 
@@ -116,9 +128,10 @@ static int table_get(const struct map_ask *ask, u32 level, mfn_t own, u64 entry)
 	return err;
 }
 
-int entry_get(const struct map_ask *ask, u32 level, mfn_t own, u64 *entry)
+int entry_get(const struct map_ask *ask, u32 level, u32 index, mfn_t own,
+	      u64 *entry)
 {
-	int err = entry_check(ask, level, entry);
+	int err = entry_check(ask, level, index, entry);
 
 	if (err)
 		return err;

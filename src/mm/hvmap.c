@@ -144,10 +144,12 @@ mfn_t hv_root(void)
 	return virt_mfn(root);
 }
 
-void l4_init_hv_slots(u64 *l4)
+void l4_init_hv_slots(u64 *l4, bool open_gate)
 {
 	memcpy(&l4[HV_FIRST_SLOT], &root[HV_FIRST_SLOT],
 	       HV_NR_SLOTS * sizeof(u64));
+	if (open_gate) // ring 1 needs no U to read the M2P
+		l4[index_of(M2P_BASE, 4)] &= ~(u64)PTE_US;
 }
 
 u64 *percpu_pte(u64 va)

@@ -210,11 +210,14 @@ void m2p_set(mfn_t mfn, u64 pfn);
 
 // --------------------------------------------------------- guests' tables
 
-// Copies the hypervisor's slots into a guest L4 under validation.
-void l4_init_hv_slots(u64 *l4);
+// Copies the hypervisor's slots into a guest L4 under validation. With an open
+// gate not even the M2P is for the guest's users.
+void l4_init_hv_slots(u64 *l4, bool open_gate);
 
 // Loads vcpu v's root for its present mode (v->in_kernel) into CR3, counted.
 void root_load(struct vcpu *v);
+// v's mode has changed: the same, unless that root is loaded already.
+void root_switch(struct vcpu *v);
 // Loads any root: hv_root() when a processor goes idle for good. All CR3
 // writes must go through these two: they keep cpu->cr3 and the TLB clock.
 void tlb_load_root(mfn_t root);

@@ -8,6 +8,7 @@
 #include "mm/mm.h"
 
 #define ENTRIES 512 // per page table
+#define USER_SLOTS 256 // of a level 4 table: the lower half of the addresses
 
 // ------------------------------------------------------------- start of day
 // A range of whole RAM frames, end exclusive.
@@ -113,15 +114,17 @@ struct map_ask {
 
 // What every present entry must obey; entries may come back with bits forced.
 // Takes what the entry stands for: references for RAM, nothing for devices.
-// own: the table's own frame. 0, -EINVAL, -EPERM, -ERESTART.
-int must_check entry_get(const struct map_ask *ask, u32 level, mfn_t own,
-			 u64 *entry);
+// own: the table's own frame; index: the entry's place in it. 0, -EINVAL,
+// -EPERM, -ERESTART.
+int must_check entry_get(const struct map_ask *ask, u32 level, u32 index,
+			 mfn_t own, u64 *entry);
 // Drops it again. 0 or -ERESTART (nothing dropped yet).
 int must_check entry_put(u32 level, mfn_t own, u64 entry);
 // True for the L4 slots that are the hypervisor's.
 bool entry_is_ours(u32 level, u32 index);
 // The checks and forced bits alone.
-int must_check entry_check(const struct map_ask *ask, u32 level, u64 *entry);
+int must_check entry_check(const struct map_ask *ask, u32 level, u32 index,
+			   u64 *entry);
 
 // The frame that an entry names.
 static inline mfn_t entry_mfn(u64 entry)
@@ -171,6 +174,11 @@ int must_check foreign_resolve(struct vcpu *v, u32 foreigndom,
 // Walks v's kernel root for va: its L1 table, or MFN_NONE.
 mfn_t walk_l1_table(const struct vcpu *v, gva_t va);
 #define L1_INDEX(va) ((u32)((va) >> PAGE_SHIFT & (ENTRIES - 1)))
+
+// d has a new level 4 table, or entry `index` of one was written (mm/root.c).
+// Under d's lock.
+void root_made(struct domain *d);
+void root_entry_written(struct domain *d, mfn_t table, u32 index);
 
 // Which processors a guest wants flushed.
 struct flush_ask {

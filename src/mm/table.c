@@ -33,7 +33,7 @@ static int fill(struct frame *f, u64 *t, u32 level, struct domain *d)
 
 		f->aux = (u16)i;
 		if ((entry & PTE_P) && !entry_is_ours(level, i))
-			err = entry_get(&ask, level, own, &wanted);
+			err = entry_get(&ask, level, i, own, &wanted);
 		if (err)
 			return err;
 		if (wanted != entry)
@@ -74,8 +74,10 @@ int table_validate(mfn_t mfn, u32 level, struct domain *d)
 
 	if (!(f->aux & AUX_FAILED)) {
 		err = fill(f, t, level, d);
-		if (err == 0 && level == 4)
-			l4_init_hv_slots(t);
+		if (err == 0 && level == 4) {
+			l4_init_hv_slots(t, d->open_gate);
+			root_made(d);
+		}
 		if (level == 1)
 			(void)preempt_due(ENTRIES);
 		if (err == 0 || err == -ERESTART)

@@ -149,8 +149,3 @@ void tlb_invlpg_local(gva_t va)
 	count(CNT_INVLPG);
 	invlpg(va);
 }
-
-void root_load(struct vcpu *v)
-{
-	tlb_load_root(v->in_kernel ? v->kernel_root : v->user_root);
-}

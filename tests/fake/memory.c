@@ -209,7 +209,7 @@ mfn_t hv_root(void)
 	return MFN(root_frame);
 }
 
-void l4_init_hv_slots(u64 *l4)
+void l4_init_hv_slots(u64 *l4, bool open_gate)
 {
 	for (u32 i = 0; i < HV_NR_SLOTS; i++)
 		l4[HV_FIRST_SLOT + i] = 0xabc000 | PTE_P;

@@ -41,7 +41,8 @@ static void test_usual_line(void **state)
 	const struct boot_options *o =
 		parse("console=com1,vga  dom0_mem=512M\tcom1=115200,8n1 "
 		      "loglvl=all guest_loglvl=warning/all sched=credit2 "
-		      "noreboot dom0_max_vcpus=2 placeholder");
+		      "noreboot dom0_max_vcpus=2 placeholder "
+		      "dom0-gate=open");
 
 	assert_string_equal(o->console, "com1,vga");
 	assert_string_equal(o->com[0], "115200,8n1");
@@ -51,6 +52,7 @@ static void test_usual_line(void **state)
 	assert_string_equal(o->sched, "credit2");
 	assert_int_equal(o->dom0_mem, 512ull << 20);
 	assert_int_equal(o->dom0_max_vcpus, 2);
+	assert_string_equal(o->dom0_gate, "open");
 	assert_true(o->noreboot);
 	assert_false(o->nosmp);
 	assert_int_equal(warnings, 0);

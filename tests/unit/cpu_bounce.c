@@ -322,6 +322,30 @@ static void iret_from_a_system_call_leaves_rcx_as_sysret_does(void **state)
 	assert_int_equal(r->r11, 0x246);
 }
 
+// Ring 1 for the processor, the ABI's selectors for the guest.
+static void open_gate_kernel_runs_in_ring_1(void **state)
+{
+	const u64 f[9] = {0, 0, 0, 0, 0x1000, 0xe030, 0x246, 0x7000, 0xe02b};
+	struct hcall h = {0};
+	struct regs *k = iret_regs(f), r = user_regs();
+
+	guest.domain.open_gate = true;
+	hc_iret(&guest.vcpu, &h);
+	assert_int_equal(k->cs, SEL_RING1_CS);
+	assert_int_equal(k->ss, SEL_RING1_SS);
+	k->rsp = (u64)&guest.stack[32];
+	bounce_trap(&guest.vcpu, k, VEC_GP, 0);
+	assert_int_equal(k->cs, SEL_RING1_CS);
+	assert_int_equal(k->ss, SEL_RING1_SS);
+	assert_int_equal(guest.stack[32 - 8 + 4] & 0xffff, 0xe030);
+	assert_int_equal(guest.stack[32 - 8 + 7], 0xe02b);
+	guest.vcpu.in_kernel = false;
+	bounce_trap(&guest.vcpu, &r, VEC_GP, 0);
+	assert_int_equal(r.cs, SEL_RING1_CS);
+	assert_int_equal(guest.stack[WORDS - 8 + 4] & 0xffff, 0x33);
+	assert_int_equal(guest.stack[WORDS - 8 + 7], 0x2b);
+}
+
 static void iret_to_user_without_a_root_crashes(void **state)
 {
 	const u64 f[9] = {0, 0, 0, 0, 0x401000, 0x33, 0x246, 0x7000, 0x2b};
@@ -371,6 +395,7 @@ int main(void)
 		cmocka_unit_test_setup(
 			iret_from_a_system_call_leaves_rcx_as_sysret_does,
 			setup),
+		cmocka_unit_test_setup(open_gate_kernel_runs_in_ring_1, setup),
 		cmocka_unit_test_setup(iret_to_user_without_a_root_crashes,
 				       setup),
 	};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uses: src/domain/build_layout.c src/domain/build_memory.c src/domain/build_frames.c src/domain/build_info.c
+// uses: src/domain/build_gate.c
 //
 // The arithmetic of building dom0: how much memory, where things lie in it,
 // which frames its pages are, and what the start-of-day page says.
@@ -319,6 +320,29 @@ static void test_info_mapped(void **state)
 	free(si);
 }
 
+// ------------------------------------------------------------------- gate
+
+static void test_gate(void **state)
+{
+	static const struct {
+		struct gate_ask ask;
+		bool open, tells;
+	} cases[] = {
+		{{"", LINUX_BASE, false}, false, false},
+		{{"off", LINUX_BASE, true}, false, false},
+		{{"open", LINUX_BASE, false}, true, false},
+		{{"open", LINUX_BASE, true}, false, true},
+		{{"open", 0x100000, false}, false, true},
+		{{"ajar", LINUX_BASE, false}, false, true},
+	};
+	const char *why;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(gate_open(&cases[i].ask, &why), cases[i].open);
+		assert_int_equal(why != NULL, cases[i].tells);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +357,7 @@ int main(void)
 		cmocka_unit_test(test_frames_join),
 		cmocka_unit_test(test_info),
 		cmocka_unit_test(test_info_mapped),
+		cmocka_unit_test(test_gate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// uses: src/mm/root.c
 // uses: src/mm/ram.c src/mm/early.c src/mm/frame.c src/mm/heap.c
 // uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c

@@ -5,6 +5,7 @@
 // uses: src/mm/change.c src/mm/undo.c src/mm/foreign.c src/mm/walk.c
 // uses: src/mm/flush.c src/mm/mmu_update.c src/mm/va_update.c
 // uses: src/mm/mmuext_op.c src/mm/relinquish.c src/mm/audit.c
+// uses: src/mm/root.c
 // uses: tests/fake/core.c tests/fake/memory.c tests/fake/space.c
 // uses: src/mm/ptwr.c src/cpu/decode.c
 //

@@ -111,6 +111,18 @@ static void verifications(void)
 	expect_eq("verr of nothing", ok, 0);
 }
 
+/*
+ * Ring 1 may have a null SS. QEMU 7.2 takes the ring from SS then and makes it
+ * ring 0: nothing to be tried there.
+ */
+static void null_ss(void)
+{
+	if (behind_open_gate())
+		return;
+	TRY("mov %w0, %%ss", : : "r"(0));
+	expect_fault("null SS", X86_GP, 0);
+}
+
 static void refused(void)
 {
 	static const u8 table[10];
@@ -128,8 +140,7 @@ static void refused(void)
 	TRY("sysretq", : : : "memory");
 	check(fault.vector == X86_GP || fault.vector == X86_UD, "sysret: %s",
 	      trap_name(fault.vector));
-	TRY("mov %w0, %%ss", : : "r"(0));
-	expect_fault("null SS", X86_GP, 0);
+	null_ss();
 	TRY("mov %w0, %%ds", : : "r"(0x1233));
 	expect_fault("bad DS", X86_GP, 0x1230);
 	TRY("lmsw %w0", : : "r"(0));

@@ -13,7 +13,7 @@
 // to high RCX, R11, [error code], RIP, CS | mask << 32, RFLAGS, RSP, SS; on
 // kernel_sp from user mode, else on the current stack, aligned down to 16; CS
 // 0xe030 from kernel and 0xe033 from user mode, SS 0xe02b; pushed IF = !mask
-// and IOPL = 0; the handler runs on 0xe033/0xe02b with TF, NT, RF, AC clear;
+// and IOPL = 0; the handler runs on 0xe033/0xe02b (open gate: 0xe019/0xe039) with TF, NT, RF, AC clear;
 // all other registers are unchanged; the upcall mask changes only if the trap
 // entry says so; U in a page-fault error code means user mode; CR2 in vcpu_info
 // is the one that the CPU reads.
@@ -75,9 +75,9 @@ static void handler_state(const struct kind *k, u8 mask)
 {
 	const u64 clear = FL_TF | FL_NT | FL_RF | FL_AC | FL_VM | FL_IOPL;
 
-	check((fault.cs & 0xffff) == FLAT_KERNEL_CS, "%s: handler cs 0x%lx",
+	check((fault.cs & 0xffff) == kernel_cs(), "%s: handler cs 0x%lx",
 	      k->name, fault.cs);
-	check((fault.ss & 0xffff) == FLAT_KERNEL_SS, "%s: handler ss 0x%lx",
+	check((fault.ss & 0xffff) == kernel_ss(), "%s: handler ss 0x%lx",
 	      k->name, fault.ss);
 	check(!(fault.rflags & clear) && (fault.rflags & FL_IF),
 	      "%s: handler rflags 0x%lx", k->name, fault.rflags);

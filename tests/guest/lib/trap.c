@@ -105,6 +105,20 @@ void fault_record(const struct regs *regs)
 	};
 }
 
+/* Reserved for the hypervisor in the GDT, so it may choose; see config.h. */
+#define RING1_CS 0xe019
+#define RING1_SS 0xe039
+
+u16 kernel_cs(void)
+{
+	return behind_open_gate() ? RING1_CS : FLAT_KERNEL_CS;
+}
+
+u16 kernel_ss(void)
+{
+	return behind_open_gate() ? RING1_SS : FLAT_KERNEL_SS;
+}
+
 const char *trap_name(u64 vector)
 {
 	static const char *const names[] = {

@@ -31,6 +31,10 @@ enum {
 	TRAP_NONE = 0xffff,
 };
 
+/* What a handler runs on: the flat selectors of the mode the kernel is in. */
+u16 kernel_cs(void);
+u16 kernel_ss(void);
+
 /* What the last expected fault looked like. */
 struct fault {
 	u64 vector; /* TRAP_NONE: there was none */

@@ -125,3 +125,8 @@ bool on_stock_xen(void)
 {
 	return cmdline_has("oracle");
 }
+
+bool behind_open_gate(void)
+{
+	return cmdline_has("open-gate");
+}

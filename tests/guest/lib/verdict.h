@@ -94,3 +94,10 @@ bool cmdline_has(const char *word);
  * places where Ringfort differs on purpose; each says why.
  */
 bool on_stock_xen(void);
+
+/*
+ * The runner says (word "open-gate") that the hypervisor was told dom0-gate=open:
+ * the kernel is to run in ring 1. What it can see of that is little: its live
+ * selectors, and U=0 in the upper half of its L4s.
+ */
+bool behind_open_gate(void);

@@ -28,11 +28,15 @@ static bool is_table(const void *va)
 
 static void upper_levels(void)
 {
-	u64 expect = PTE_P | PTE_RW | PTE_US;
 	u64 va = (u64)virt_base;
 
 	for (int level = 4; level > 1; level--) {
 		u64 e = *pte_of((void *)va, level);
+		u64 expect = PTE_P | PTE_RW | PTE_US;
+
+		/* What keeps users out of a kernel on the same root. */
+		if (level == 4 && behind_open_gate())
+			expect &= ~PTE_US;
 		if (level < 4 || (e & (PTE_A | PTE_D)))
 			check(e & PTE_A, "level %d entry lacks A", level);
 		expect_eq("upper level flags", e & HARD_FLAGS, expect);

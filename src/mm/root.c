@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// Which root a vCPU runs on. In classic mode the guest's kernel and its users
+// have a root each. With an open gate the users run on their kernel's root, so
+// that no change between them writes CR3; that is right only while the user
+// root maps the lower half just as the kernel root does (gate.md E1). Linux
+// keeps the two alike. Whether they are is found out by comparing them when
+// users are about to run, and remembered for a few pairs of roots: each vCPU
+// has a small table, good until the domain makes a level 4 table or writes to
+// the lower half of one. A pair that differs costs what it costs in classic.
+
+#include "cpu/percpu.h"
+#include "irq/irq.h"
+#include "mm/priv.h"
+
+// What two entries must have in common. A and D come and go, and the rest is
+// the guest's to use.
+#define MEANT (PTE_P | PTE_RW | PTE_US | PTE_PWT | PTE_PCD | PTE_NX | PTE_ADDR)
+
+static bool lower_halves_agree(mfn_t a, mfn_t b)
+{
+	const u64 *x = mfn_virt(a), *y = mfn_virt(b);
+
+	for (u32 i = 0; i < USER_SLOTS; i++)
+		if (((x[i] ^ y[i]) & MEANT) && ((x[i] | y[i]) & PTE_P))
+			return false;
+	return true;
+}
+
+static bool is_pair(const struct root_pair *p, const struct vcpu *v,
+		    u64 version)
+{
+	return mfn_eq(p->kernel, v->kernel_root) &&
+	       mfn_eq(p->user, v->user_root) && p->version == version;
+}
+
+// A pair not met before, or not since something was written.
+static void compare(struct vcpu *v, struct root_pair *p)
+{
+	struct domain *d = v->domain;
+
+	lock_get(&d->lock);
+	*p = (struct root_pair){
+		.kernel = v->kernel_root,
+		.user = v->user_root,
+		.version = d->root_version,
+		.agree = lower_halves_agree(v->kernel_root, v->user_root),
+	};
+	lock_put(&d->lock);
+}
+
+static struct root_pair *find_pair(struct vcpu *v)
+{
+	struct root_pair *p = &v->pair[v->last_pair];
+	u64 version = READ_ONCE(v->domain->root_version);
+
+	if (likely(is_pair(p, v, version)))
+		return p;
+	for (u32 i = 0; i < ROOT_PAIRS; i++) {
+		v->last_pair = (v->last_pair + 1) % ROOT_PAIRS;
+		p = &v->pair[v->last_pair];
+		if (is_pair(p, v, version))
+			return p;
+	}
+	v->last_pair = (v->last_pair + 1) % ROOT_PAIRS;
+	p = &v->pair[v->last_pair];
+	compare(v, p);
+	return p;
+}
+
+static mfn_t wanted_root(struct vcpu *v)
+{
+	if (v->in_kernel)
+		return v->kernel_root;
+	if (v->domain->open_gate && find_pair(v)->agree)
+		return v->kernel_root;
+	return v->user_root;
+}
+
+void root_load(struct vcpu *v)
+{
+	// Who writes to a root of v's either sees that v is loaded here, or has
+	// counted up the version before we look (root_entry_written).
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	tlb_load_root(wanted_root(v));
+}
+
+void root_switch(struct vcpu *v)
+{
+	mfn_t root = wanted_root(v);
+
+	if (mfn_maddr(root) == cpu_this()->cr3)
+		return;
+	count(CNT_CR3_MODE);
+	tlb_load_root(root);
+}
+
+// ------------------------------------------------------------------ changes
+
+static void count_up(struct domain *d)
+{
+	__atomic_store_n(&d->root_version, d->root_version + 1,
+			 __ATOMIC_SEQ_CST);
+}
+
+// The frame may have been a table before, and remembered.
+void root_made(struct domain *d)
+{
+	count_up(d);
+}
+
+static bool is_root_of(const struct vcpu *v, mfn_t table)
+{
+	return v &&
+	       (mfn_eq(v->kernel_root, table) || mfn_eq(v->user_root, table));
+}
+
+// Processors whose user mode may have lost its right to the kernel's root look
+// again; until their interrupts arrive they run on what the kernel has mapped.
+void root_entry_written(struct domain *d, mfn_t table, u32 index)
+{
+	if (!d->open_gate || index >= USER_SLOTS)
+		return;
+	count_up(d);
+	for (u32 i = 0; i < cpu_count(); i++) {
+		struct cpu *c = cpu_of(i);
+
+		if (c == cpu_this() || !is_root_of(READ_ONCE(c->loaded), table))
+			continue;
+		cpu_pend(c, PENDING_ROOT);
+		apic_send_ipi(c->apic_id, VEC_IPI_KICK);
+	}
+}

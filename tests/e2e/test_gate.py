@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""dom0 behind an open gate: Debian's kernels in ring 1 (docs/gate.md)."""
+
+import re
+
+import pytest
+
+from conftest import KERNELS
+
+pytestmark = pytest.mark.ours
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("cpu", ["qemu64", "max"])
+def test_open_gate(boot, program, kernel, cpu):
+    m = boot(kernel=kernel, cpu=cpu, dom0="rf.tools=0",
+             append="dom0_mem=512M dom0_max_vcpus=2 dom0-gate=open",
+             files={"/bin/gate": program("gate"),
+                    "/bin/load": program("load")})
+    m.expect("open gate: its kernel runs in ring 1")
+    m.dom0_up()
+    m.shell()
+    status, output = m.run("gate", timeout=120)
+    assert (status, output.strip()) == (0, "GATE done 0")
+    for load in "fork 100", "syscall 100000", "memory 10":
+        assert m.run("load " + load, timeout=120)[0] == 0
+    m.send("poweroff\n")
+    counters = m.expect(r"counters: (.*)[\r\n]")[1]
+    assert re.search(r"\bcr3_mode=0\b", counters)
+
+
+def test_processor_with_meltdown(boot):
+    m = boot(cpu="qemu64,vendor=GenuineIntel", dom0="rf.tools=0",
+             append="dom0_mem=512M dom0-gate=open")
+    m.expect("dom0-gate=open has no effect: on this processor")
+    m.dom0_up()
