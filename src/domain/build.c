@@ -135,6 +135,16 @@ static void choose_gate(struct build *b)
 			 "nothing keeps it from the hypervisor's memory\n");
 }
 
+// How far dom0 may grow later. Without a word about it: not at all, since Linux
+// keeps a page structure and a P2M entry for all that it might once get, which
+// on a large machine costs it more memory and time than the rest of its start.
+static void limit_memory(struct build *b)
+{
+	u64 most = boot_options.dom0_mem_max >> PAGE_SHIFT;
+
+	b->d->max_pages = max(most, b->nr_pages);
+}
+
 static void create_domain(struct build *b)
 {
 	u32 vcpus = boot_options.dom0_max_vcpus;
@@ -148,9 +158,7 @@ static void create_domain(struct build *b)
 		give_up("dom0 cannot be created (error %d): too little memory",
 			error);
 	choose_gate(b);
-	b->d->max_pages = boot_options.dom0_mem_max
-				  ? boot_options.dom0_mem_max >> PAGE_SHIFT
-				  : UINT32_MAX;
+	b->d->max_pages = UINT32_MAX; // until it is decided
 	for (u32 i = 0; i < vcpus; i++)
 		if (vcpu_create(b->d, i) != 0)
 			give_up("dom0's vCPU %u cannot be created: too little "
@@ -240,6 +248,7 @@ void dom0_build(const struct boot_info *bi)
 	write_info(&b);
 	build_frame_lists(&b.layout, &b.frames, b.nr_pages);
 	build_page_tables(&b.layout, &b.frames);
+	limit_memory(&b);
 	pin_root(&b);
 	start(&b);
 	free_leftovers(&b, bi);

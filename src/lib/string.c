@@ -13,14 +13,32 @@ typedef const volatile u8 cbyte_t;
 
 #define ROUND (4 * sizeof(word_t))
 
+static void copy_bytes(void *dst, const void *src, size_t n)
+{
+	byte_t *d = dst;
+	cbyte_t *s = src;
+
+	for (; n; n--)
+		*d++ = *s++;
+}
+
+// The last word of n bytes, which may lie over bytes that were copied already.
+static word_t *last_word(const void *p, size_t n)
+{
+	return (word_t *)((uintptr_t)p + n - sizeof(word_t));
+}
+
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	word_t *d = dst;
 	const word_t *s = src;
-	byte_t *db;
-	cbyte_t *sb;
+	size_t left = n;
 
-	for (; n >= ROUND; n -= ROUND, d += 4, s += 4) {
+	if (n < sizeof(*d)) {
+		copy_bytes(dst, src, n);
+		return dst;
+	}
+	for (; left >= ROUND; left -= ROUND, d += 4, s += 4) {
 		u64 a = s[0], b = s[1], c = s[2], e = s[3];
 
 		d[0] = a;
@@ -28,8 +46,10 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 		d[2] = c;
 		d[3] = e;
 	}
-	for (db = (byte_t *)d, sb = (cbyte_t *)s; n; n--)
-		*db++ = *sb++;
+	for (; left >= sizeof(*d); left -= sizeof(*d))
+		*d++ = *s++;
+	if (left)
+		*last_word(dst, n) = *last_word(src, n);
 	return dst;
 }
 
