@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""Guests beside dom0, made and ended by Xen's stock tools.
+
+The stories share one machine, whose dom0 has the tools running; it boots in
+the first of them. Each story leaves it as it was: no domain but dom0, the
+same free memory, nothing of a guest in the store.
+"""
+
+import re
+
+import pytest
+
+import machine
+from conftest import is_ours
+
+KERNEL = "6.1"
+UP = "RINGFORT-GUEST-UP"
+
+pytestmark = pytest.mark.xdist_group("guests")
+
+# A guest's first process. The word "crash" makes it panic its kernel.
+INIT = b"""#!/bin/busybox sh
+export PATH=/bin:/sbin PS1='guest \\w # '
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+! grep -qw crash /proc/cmdline || echo c >/proc/sysrq-trigger
+echo RINGFORT-GUEST-UP
+while :; do
+	setsid cttyhack sh </dev/console
+done
+"""
+
+# What the guest's kernel runs when "xl shutdown" asks it to power off.
+POWEROFF = b"#!/bin/busybox sh\nexec /bin/busybox poweroff -f\n"
+
+
+def guest_initramfs():
+    return machine.archive({
+        "/bin/busybox": "/bin/busybox", "/init": INIT,
+        "/sbin/poweroff": POWEROFF, "/proc/.keep": b"", "/sys/.keep": b"",
+        "/dev/.keep": b""})
+
+
+def config(name, words="", **changes):
+    """What a file of xl's has to say for a guest of this name."""
+    options = {"name": name, "type": "pv", "kernel": "/guest/vmlinuz",
+               "ramdisk": "/guest/initramfs", "memory": 128, "vcpus": 1,
+               "extra": ("console=hvc0 quiet " + words).strip()}
+    options.update(changes)
+    lines = ["%s = %s" % (key, '"%s"' % value if isinstance(value, str)
+                          else value) for key, value in options.items()]
+    return "\n".join(lines + [""]).encode()
+
+
+def corrupt_kernel():
+    """The kernel's image with a page of its packed part turned over."""
+    with open(machine.kernel(KERNEL), "rb") as f:
+        image = bytearray(f.read())
+    middle = len(image) // 2
+    image[middle:middle + 4096] = bytes(
+        b ^ 0xff for b in image[middle:middle + 4096])
+    return bytes(image)
+
+
+# Why it fails: (how its file differs, what xl has to say about it).
+BAD = {
+    "hvm": ({"type": "hvm"}, r"error:.*(hap nor shadow paging|hvmloader)"),
+    "pvh": ({"type": "pvh"}, r"error:.*hap nor shadow paging"),
+    "text": ({"kernel": "/guest/text"}, r"no loader found|invalid kernel"),
+    "corrupt": ({"kernel": "/guest/corrupt"}, r"(?i)xz|unpack|decompress"),
+    "missing": ({"kernel": "/guest/none"}, r"/guest/none"),
+    "too-big": ({"memory": 4096}, r"(?i)memory"),
+}
+
+
+@pytest.fixture(scope="module")
+def dom0():
+    """A machine at dom0's shell, with xl's daemons up."""
+    files = {
+        "/guest/vmlinuz": machine.kernel(KERNEL),
+        "/guest/initramfs": guest_initramfs(),
+        "/guest/text": b"This is not a kernel.\n" * 1000,
+        "/guest/corrupt": corrupt_kernel(),
+        "/etc/xen/one": config("one"),
+        "/etc/xen/two": config("two", "crash", on_crash="preserve"),
+    }
+    for name, (changes, _) in BAD.items():
+        files["/etc/xen/" + name] = config(name, **changes)
+    with machine.Machine("e2e/guests", kernel=KERNEL, files=files,
+                         append="dom0_mem=512M", dom0="quiet rf.tools=wait",
+                         mem="1024") as m:
+        m.expect("RINGFORT-TOOLS-UP")
+        m.shell()
+        m.free = free_memory(m)
+        yield m
+        assert not m.triple_fault()
+
+
+@pytest.fixture
+def tools(dom0):
+    """That machine; guests that a failed story left are ended."""
+    yield dom0
+    for name in states(dom0):
+        if name != "Domain-0":
+            dom0.run("xl destroy " + name)
+
+
+def fine(m, command, timeout=60):
+    """The output of a command that has to succeed."""
+    status, output = m.run(command, timeout=timeout)
+    assert status == 0, output
+    return output
+
+
+def until(m, condition, seconds=30):
+    """Wait in dom0's shell until the condition, a command, succeeds."""
+    fine(m, "i=0; until %s; do sleep 0.2; i=$((i + 1)); [ $i -lt %d ] || "
+         "break; done; [ $i -lt %d ]" % (condition, seconds * 5, seconds * 5),
+         timeout=seconds * 2)
+
+
+def free_memory(m):
+    """In MiB."""
+    return int(re.search(r"free_memory +: (\d+)", fine(m, "xl info"))[1])
+
+
+def states(m):
+    """{name: the letters of its state} of all domains."""
+    rows = [row.split() for row in fine(m, "xl list").splitlines()[1:]]
+    return {row[0]: row[4].replace("-", "") for row in rows}
+
+
+def attached(m, command, action):
+    """Run a command that attaches to a guest's console; leave it again."""
+    m.send(command + "\n")
+    try:
+        action()
+    finally:
+        m.send("\x1d")
+        m.expect("dom0 [^ ]* # ")
+
+
+def guest_up(m):
+    m.expect(UP + r"[\r\n]")
+    m.expect("guest [^ ]* # ")
+
+
+def alive(m):
+    """The guest called "one" answers on its console."""
+    def ask():
+        m.send("\n")
+        m.expect("guest [^ ]* # ")
+        assert fine(m, "echo $((6 * 7))").strip() == "42"
+    attached(m, "xl console one", ask)
+
+
+def audit(m):
+    """The frame auditor finds nothing.
+
+    The log has dom0's console in it, and so what is shown of the log: only
+    an emptied one tells what the auditor says now.
+    """
+    fine(m, "xl dmesg -c >/dev/null; xl debug-keys a; xl dmesg >/tmp/dmesg")
+    said = fine(m, "grep '^ringfort: audit:' /tmp/dmesg").splitlines()
+    assert len(said) == 1 and "audit: 0 differences" in said[0]
+
+
+def nothing_left(m):
+    """dom0 is alone, and all memory is back."""
+    until(m, "[ $(xl list | wc -l) = 2 ]")
+    assert list(states(m)) == ["Domain-0"]
+    assert free_memory(m) == m.free
+    assert fine(m, "xenstore-list /local/domain").split() == ["0"]
+    for path in "/vm", "/libxl":
+        assert m.run("xenstore-list %s 2>/dev/null" % path)[1].strip() == ""
+    if is_ours():
+        audit(m)
+
+
+@pytest.mark.parametrize("command, says", [
+    ("xl info", r"xen_version +: 4\.17"),
+    ("xl info -n", r"numa_info|node:"),
+    ("xl list", r"^Domain-0 +0 +51[12] "),
+    ("xl list -v", r"^Domain-0 "),
+    ("xl vcpu-list", r"^Domain-0 +0 +0 +\d"),
+    ("xl cpupool-list", r"^Pool-0 "),
+    ("xl sched-credit2", r"^Domain-0 +0 +256"),
+    ("xl uptime", r"^Domain-0 +0 +0:00:\d\d"),
+    ("xenstore-ls", r'name = "Domain-0"'),
+    ("xenstore-read /local/domain/0/name", "^Domain-0$"),
+])
+def test_tools_look(tools, command, says):
+    assert re.search(says, fine(tools, command), re.M)
+
+
+@pytest.mark.ours
+def test_log(tools):
+    """The log has what the serial port had, dom0's words included: only
+    some of it is shown here."""
+    fine(tools, "xl dmesg >/tmp/dmesg")
+    said = fine(tools, "grep '^ringfort: ' /tmp/dmesg | head -n 3")
+    assert said.startswith("ringfort: Ringfort ")
+
+
+def test_guest(tools):
+    """A whole life: made, seen, used, paused, shut down by its own kernel."""
+    m = tools
+
+    def use():
+        guest_up(m)
+        with open(machine.kernel(KERNEL, "version")) as f:
+            assert fine(m, "uname -r").strip() == f.read().strip()
+        kind = "cat /sys/hypervisor/type /sys/hypervisor/guest_type"
+        assert fine(m, kind).split() == ["xen", "PV"]
+        memory = fine(m, "grep MemTotal /proc/meminfo").split()
+        assert 60 * 1024 < int(memory[1]) < 128 * 1024
+
+    attached(m, "xl create -c /etc/xen/one", use)
+    row = re.search(r"^one +(\d+) +(\d+) +(\d+) ", fine(m, "xl list"), re.M)
+    assert row.groups()[1:] == ("128", "1")
+    assert 127 <= m.free - free_memory(m) <= 130
+    assert re.search(r"^one +\d+ +0 ", fine(m, "xl vcpu-list"), re.M)
+    fine(m, "xl pause one")
+    assert "p" in states(m)["one"]
+    fine(m, "xl unpause one")
+    assert "p" not in states(m)["one"]
+    alive(m)
+    fine(m, "xl shutdown -F -w one")
+    nothing_left(m)
+
+
+def test_guest_destroyed_while_paused(tools):
+    """One that never ran, and so can help with nothing."""
+    fine(tools, "xl create -p /etc/xen/one")
+    assert "p" in states(tools)["one"]
+    fine(tools, "xl destroy one")
+    nothing_left(tools)
+
+
+def test_guest_that_crashes(tools):
+    """It takes nobody along: not the other guest, not dom0."""
+    m = tools
+    attached(m, "xl create -c /etc/xen/one", lambda: guest_up(m))
+    fine(m, "xl create /etc/xen/two")
+    until(m, "xl list two | grep -q 'c[d-] '")
+    assert "c" in states(m)["two"]
+    alive(m)
+    fine(m, "xl destroy two")
+    until(m, "! xl list two >/dev/null 2>&1")
+    alive(m)
+    fine(m, "xl destroy one")
+    nothing_left(m)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_config(tools, name):
+    """xl says what is wrong, and leaves nothing behind."""
+    status, output = tools.run("xl create /etc/xen/%s 2>&1" % name)
+    assert status != 0
+    assert re.search(BAD[name][1], output), output
+    nothing_left(tools)
