@@ -117,30 +117,34 @@ static void enter_panic(void)
 	console_force();
 }
 
-void panic(const char *format, ...)
+// The last words, as one line however they end.
+static void say_last(const char *prefix, const char *format, va_list ap)
 {
 	char line[256];
+
+	fmt_vprint(line, sizeof(line), format, ap);
+	enter_panic();
+	log_error("%s%s%s", prefix, line, strchr(line, '\n') ? "" : "\n");
+}
+
+void panic(const char *format, ...)
+{
 	va_list ap;
 
 	va_start(ap, format);
-	fmt_vprint(line, sizeof(line), format, ap);
+	say_last("panic: ", format, ap);
 	va_end(ap);
-	enter_panic();
-	log_error("panic: %s%s", line, strchr(line, '\n') ? "" : "\n");
 	trace_from(__builtin_frame_address(0));
 	machine_stop();
 }
 
 void give_up(const char *format, ...)
 {
-	char line[256];
 	va_list ap;
 
 	va_start(ap, format);
-	fmt_vprint(line, sizeof(line), format, ap);
+	say_last("", format, ap);
 	va_end(ap);
-	enter_panic();
-	log_error("%s\n", line);
 	machine_stop();
 }
 
