@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// xz and its predecessor lzma by liblzma.
-#include "domain/inflate.h"
+// xz in all its forms and its predecessor lzma, by liblzma.
+#include "domain/inflate_lzma.h"
 #include "domain/scratch.h"
-
-#include <lzma.h>
 
 // Enough for the largest preset (xz -9e: 64 MiB window) twice over; more than
 // that a kernel's header has no reason to ask for.
@@ -20,7 +18,7 @@ static void lzma_free(void *opaque maybe_unused, void *block)
 	scratch_free(block);
 }
 
-static const lzma_allocator allocator = {
+const lzma_allocator lzma_memory = {
 	.alloc = lzma_alloc,
 	.free = lzma_free,
 };
@@ -44,16 +42,16 @@ static enum inflate_result run(lzma_stream *s, lzma_ret ready,
 							   : INFLATE_CORRUPT;
 }
 
-enum inflate_result inflate_xz(const struct inflate *job)
+enum inflate_result inflate_any_xz(const struct inflate *job)
 {
-	lzma_stream s = {.allocator = &allocator};
+	lzma_stream s = {.allocator = &lzma_memory};
 
 	return run(&s, lzma_stream_decoder(&s, MEMORY_LIMIT, 0), job);
 }
 
 enum inflate_result inflate_lzma(const struct inflate *job)
 {
-	lzma_stream s = {.allocator = &allocator};
+	lzma_stream s = {.allocator = &lzma_memory};
 
 	return run(&s, lzma_alone_decoder(&s, MEMORY_LIMIT), job);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// uses: src/domain/inflate.c src/domain/inflate_gzip.c src/domain/inflate_bzip2.c src/domain/inflate_lzma.c src/domain/inflate_lz4.c src/domain/inflate_zstd.c
+// uses: src/domain/inflate.c src/domain/inflate_gzip.c src/domain/inflate_bzip2.c src/domain/inflate_lzma.c src/domain/inflate_xz.c src/domain/lzma2.c src/domain/lzma_dec.c src/domain/bcj_x86.c src/domain/inflate_lz4.c src/domain/inflate_zstd.c
 // libs: -llzma -lzstd -lz -llz4 -lbz2
 //
 // Each unpacker on what the real tool packs, given the options of the Linux
@@ -32,7 +32,12 @@ static const struct tool {
 	{PAYLOAD_BZIP2, "bzip2 -9 -c", SOME_BYTES, true},
 	{PAYLOAD_XZ, "xz --check=crc32 --x86 --lzma2=,dict=32MiB -c",
 	 SOME_BYTES, true},
+	{PAYLOAD_XZ, "xz --x86 --lzma2=preset=1,lc=1,lp=3,pb=0 -c", SOME_BYTES,
+	 true},
+	{PAYLOAD_XZ, "xz --check=sha256 --x86 --lzma2 -c", SOME_BYTES, true},
 	{PAYLOAD_XZ, "xz --check=crc64 -1 -c", SOME_BYTES, true},
+	{PAYLOAD_XZ, "xz --block-size=200000 --x86 --lzma2 -c", SOME_BYTES,
+	 true},
 	{PAYLOAD_LZMA, "xz --format=lzma -9 -c", SOME_BYTES, false},
 	{PAYLOAD_LZ4, "lz4 -l -9 -c", PLAIN_BYTES, false},
 	{PAYLOAD_ZSTD, "zstd -q -22 --ultra -c", SOME_BYTES, true},
