@@ -91,7 +91,8 @@ static void boot_finish(void)
 	c->online = true;
 	console_init_input(); // may need a timer to look for input
 	debug_key_register('R', "restart the machine", machine_restart);
-	debug_key_register('c', "counters", counters_print);
+	debug_key_register('c', "counters, sums", counters_print);
+	debug_key_register('C', "counters of each vCPU", counters_print_all);
 	smp_start(); // the others need all of the above
 	report_processors();
 	dom0_build(&boot_info);

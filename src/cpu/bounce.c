@@ -105,6 +105,10 @@ void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error)
 		.error = error,
 	};
 
+	if (vector < COUNTER_TRAPS)
+		count_nth(CNT_TRAP, vector);
+	else
+		count(CNT_SOFT_INT);
 	if (handler_usable(v, b.rip, "exception", vector))
 		bounce(v, r, &b);
 }
@@ -113,7 +117,6 @@ void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error)
 // to the hardware.
 void bounce_page_fault(struct vcpu *v, struct regs *r, u64 addr, u32 error)
 {
-	count(CNT_PF_GUEST);
 	if (v->in_kernel)
 		error &= ~(u32)PFEC_U;
 	WRITE_ONCE(v->info->arch.cr2, addr);
@@ -188,6 +191,7 @@ void bounce_pending(struct vcpu *v, struct regs *r)
 	    v->traps[VEC_NMI].address) {
 		v->nmi_pending = false;
 		v->nmi_masked = true;
+		count(CNT_NMI);
 		bounce_trap(v, r, VEC_NMI, 0);
 	} else if (event_deliverable(v)) {
 		count(CNT_EVENT);

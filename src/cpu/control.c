@@ -24,6 +24,7 @@ void cr4_load(const struct vcpu *v)
 
 	if (c->cr4 == want)
 		return;
+	count(CNT_CR4);
 	c->cr4 = want;
 	write_cr4(want);
 }

@@ -144,8 +144,5 @@ void symbol_name(u64 addr, char *buf, size_t size);
 // Looks up the exception table: 0, or the address to continue at.
 u64 extable_fixup(u64 rip);
 
-// Counters of all processors added up, printed by name.
-void counters_print(void);
-
 // Handlers of the messages between processors (irq/irq.h's VEC_IPI_*). Once.
 void cpu_ipi_init(void);

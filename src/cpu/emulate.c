@@ -12,6 +12,8 @@
 #include "lib/string.h"
 #include "sched/sched.h"
 
+_Static_assert(OP_MAX <= COUNTER_EMULATED, "each has a counter");
+
 static enum emul_result ignore(struct vcpu *v maybe_unused,
 			       struct regs *r maybe_unused,
 			       const struct emul_insn *insn maybe_unused)
@@ -137,7 +139,7 @@ bool emulate_privileged(struct vcpu *v, struct regs *r)
 		return false;
 	switch (actions[insn.op](v, r, &insn)) {
 	case EMUL_DONE:
-		count(CNT_EMUL);
+		count_nth(CNT_EMUL, insn.op);
 		retire(v, r, insn.bytes);
 		return true;
 	case EMUL_GP:
@@ -162,7 +164,7 @@ bool emulate_forced_cpuid(struct vcpu *v, struct regs *r)
 	    memcmp(code, pattern, sizeof(code)) != 0)
 		return false;
 	emul_cpuid(v, r);
-	count(CNT_EMUL);
+	count_nth(CNT_EMUL, OP_CPUID);
 	retire(v, r, sizeof(code));
 	return true;
 }

@@ -252,6 +252,8 @@ void fpu_nm_fault(struct vcpu *v, struct regs *r)
 	fpu_set_ts(v, false);
 	if (theirs)
 		bounce_trap(v, r, VEC_NM, 0);
+	else
+		count(CNT_FPU);
 }
 
 // --------------------------------------------------------------------- XCR0

@@ -41,7 +41,6 @@ i64 hc_iret(struct vcpu *v, struct hcall *h maybe_unused)
 	struct regs *r = guest_regs();
 	struct iret_frame f;
 
-	count(CNT_IRET);
 	if (guest_read(&f, r->rsp, sizeof(f))) {
 		domain_crash(v->domain, "vCPU %u: no iret frame at %lx", v->id,
 			     r->rsp);

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "config.h"
+#include "cpu/counters.h"
 #include "cpu/regs.h"
 #include "hw/percpu.h"
 #include "lib/lock.h"
@@ -15,26 +16,6 @@
 #include "sched/timer.h"
 
 struct vcpu;
-
-// Things counted per processor, for `bench/` and debug key 'c'. Names for
-// printing are in cpu/counters.c, in this order.
-enum counter {
-	CNT_SYSCALL, // guest user system calls bounced to guest kernels
-	CNT_HYPERCALL, // hypercalls, iret and those in multicalls included
-	CNT_IRET, // iret hypercalls
-	CNT_CR3, // CR3 writes while guests exist, for any reason
-	CNT_CR3_MODE, // of these: guest user/kernel switches
-	CNT_FLUSH, // full TLB flushes asked for by guests or by us
-	CNT_INVLPG, // single invalidations
-	CNT_PF_GUEST, // page faults bounced to guests
-	CNT_PTWR, // emulated page-table writes
-	CNT_EMUL, // emulated privileged instructions
-	CNT_IO, // emulated port accesses
-	CNT_EVENT, // event upcalls delivered
-	CNT_IRQ, // hardware interrupts taken
-	CNT_SWITCH, // vCPU switches
-	CNT_MAX,
-};
 
 // Bits of cpu->pending: rare work for the way out to the guest.
 #define PENDING_SCHED 0x1u // ask the scheduler who runs next
@@ -70,7 +51,8 @@ struct cpu {
 	u64 cr3; // what CR3 holds, to save a read
 	u32 work; // preemption budget used since entry (preempt_due)
 	struct timer_queue timers;
-	u64 count[CNT_MAX];
+	u64 count[CNT_MAX]; // while idle
+	u64 count_shift; // bytes from here to those of curr; 0: our own
 
 	u32 fault_vector, fault_error; // last fault that the extable caught
 	u32 ldt_entries; // length of the LDT that LDTR points at
@@ -107,10 +89,28 @@ static inline struct regs *guest_regs(void)
 	return (struct regs *)(cpu_this()->stack_top - sizeof(struct regs));
 }
 
-// One more of c on this processor.
+// The counters of who runs on c.
+static inline u64 *cpu_counters(struct cpu *c)
+{
+	return (u64 *)((char *)c->count + c->count_shift);
+}
+
+// One more of c, for who runs here.
 static inline void count(enum counter c)
 {
-	cpu_this()->count[c]++;
+	cpu_counters(cpu_this())[c]++;
+}
+
+// One more of the i-th in a group of counters.
+static inline void count_nth(enum counter first, u64 i)
+{
+	cpu_counters(cpu_this())[first + i]++;
+}
+
+// From now on c counts for v, which runs there; 0: for itself, idle.
+static inline void count_for(struct cpu *c, u64 *vcpu_counters)
+{
+	c->count_shift = vcpu_counters ? (u64)vcpu_counters - (u64)c->count : 0;
 }
 
 // Sets PENDING_* bits of any processor. It sees them on its way out; one that

@@ -62,6 +62,7 @@ static void guest_page_fault(struct vcpu *v, struct regs *r)
 	u32 write = PFEC_P | PFEC_W;
 
 	if (unlikely(kernel_left_ring1(v, r))) {
+		count(CNT_PF_SPURIOUS);
 		kernel_selectors(v, r);
 		return;
 	}
@@ -143,13 +144,27 @@ void trap_entry(struct regs *r)
 
 // ------------------------------------------------ interrupts, system calls
 
+static void count_irq(u64 vector)
+{
+	if (vector <= VEC_LAST_DEVICE)
+		count(CNT_IRQ_DEVICE);
+	else if (vector == VEC_TIMER)
+		count(CNT_IRQ_TIMER);
+	else if (vector == VEC_IPI_FLUSH)
+		count(CNT_IRQ_FLUSH);
+	else if (vector == VEC_IPI_KICK)
+		count(CNT_IRQ_KICK);
+	else
+		count(CNT_IRQ_OTHER);
+}
+
 void irq_entry(struct regs *r)
 {
 	if (r->vector == VEC_INT80 && regs_from_guest(r)) {
 		guest_int80(vcpu_this(), r);
 		return;
 	}
-	count(CNT_IRQ);
+	count_irq(r->vector);
 	irq_dispatch((u8)r->vector);
 }
 

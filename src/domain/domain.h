@@ -6,6 +6,7 @@
 
 #include "abi/xen.h"
 #include "config.h"
+#include "cpu/counters.h"
 #include "cpu/regs.h"
 #include "lib/list.h"
 #include "lib/lock.h"
@@ -114,6 +115,7 @@ struct vcpu {
 	u64 period_last_ns; // when it last was due
 
 	u64 traps_seen, hypercalls; // per-vCPU crossings (gate.md T and H)
+	u64 count[CNT_MAX]; // cpu/counters.h; by the processor it runs on
 };
 
 enum domain_dying { DOMAIN_ALIVE, DOMAIN_DYING, DOMAIN_DEAD };

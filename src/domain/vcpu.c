@@ -86,6 +86,7 @@ void vcpu_free(struct vcpu *v)
 {
 	if (!v)
 		return;
+	counters_leave(v);
 	fpu_free(v);
 	kfree(v->traps);
 	kfree(v);

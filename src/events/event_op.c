@@ -157,6 +157,7 @@ static i64 send(struct vcpu *v, union event_arg *arg)
 
 	if (!p)
 		return -EINVAL;
+	count(CNT_EVENT_SEND);
 	// The lock keeps the peer's port connected, and the peer alive.
 	lock_get(&d->event_lock);
 	if (p->state == PORT_INTERDOMAIN)

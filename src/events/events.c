@@ -156,6 +156,7 @@ void port_raise(struct domain *d, u32 port)
 {
 	if (bit_set(d->shared->evtchn_pending, port))
 		return;
+	count(CNT_EVENT_RAISE);
 	if (!bit_test(d->shared->evtchn_mask, port))
 		announce(d, port);
 	if (__atomic_load_n(&d->pollers, __ATOMIC_SEQ_CST))

@@ -14,10 +14,14 @@
 
 #define SYSCALL_BYTES 2
 
+_Static_assert(HYPERCALL_MAX == COUNTER_HYPERCALLS, "each has a counter");
+
 i64 hypercall_call(struct vcpu *v, struct hcall *h)
 {
-	count(CNT_HYPERCALL);
-	if (h->nr >= HYPERCALL_MAX || !hypercall_table[h->nr])
+	if (h->nr >= HYPERCALL_MAX)
+		return -ENOSYS;
+	count_nth(CNT_HYPERCALL, h->nr);
+	if (!hypercall_table[h->nr])
 		return -ENOSYS;
 	return hypercall_table[h->nr](v, h);
 }

@@ -21,6 +21,7 @@ static const struct command commands[] = {
 	CMD(tbuf_op) = {sysctl_trace, true},
 	CMD(physinfo) = {sysctl_physinfo, true},
 	CMD(sched_id) = {sysctl_scheduler_id, true},
+	CMD(perfc_op) = {sysctl_counters, true},
 	CMD(getdomaininfolist) = {sysctl_domains, true},
 	CMD(debug_keys) = {sysctl_keys, false},
 	CMD(getcpuinfo) = {sysctl_idle_times, true},

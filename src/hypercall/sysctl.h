@@ -16,5 +16,7 @@ sysctl_fn sysctl_console, sysctl_physinfo, sysctl_keys, sysctl_heap,
 // sysctl_cpu.c: its processors
 sysctl_fn sysctl_idle_times, sysctl_topology, sysctl_levelling, sysctl_features,
 	sysctl_policy;
+// sysctl_perfc.c: what is counted
+sysctl_fn sysctl_counters;
 // sysctl_sched.c: who shares them, and how
 sysctl_fn sysctl_scheduler_id, sysctl_pools, sysctl_scheduler;

@@ -75,20 +75,21 @@ static int update_one(struct vcpu *v, const struct map_ask *ask,
 
 // Works from *done on until all is done, an error, or -ERESTART.
 static int update_all(struct vcpu *v, const struct map_ask *ask, gva_t list,
-		      u32 count, u32 *done)
+		      u32 n, u32 *done)
 {
 	struct mmu_update req;
 	int err = 0;
 
 	lock_get(&ask->d->lock);
-	while (*done < count && !err) {
+	while (*done < n && !err) {
+		count(CNT_MMU_UPDATE);
 		err = guest_read(&req, list + *done * sizeof(req), sizeof(req));
 		if (!err)
 			err = update_one(v, ask, &req);
 		if (err)
 			break;
 		++*done;
-		if (preempt_due(1) && (*done < count || undo_pending(v)))
+		if (preempt_due(1) && (*done < n || undo_pending(v)))
 			err = -ERESTART;
 	}
 	lock_put(&ask->d->lock);

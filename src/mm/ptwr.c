@@ -104,7 +104,8 @@ bool ptwr_fault(struct vcpu *v, struct regs *r, gva_t addr)
 	case TARGET_NONE:
 		return false;
 	case TARGET_WRITABLE:
-		return true; // another vCPU was faster
+		count(CNT_PF_SPURIOUS); // another vCPU was faster
+		return true;
 	case TARGET_TABLE:
 		break;
 	}

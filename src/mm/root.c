@@ -82,6 +82,7 @@ void root_load(struct vcpu *v)
 	// Who writes to a root of v's either sees that v is loaded here, or has
 	// counted up the version before we look (root_entry_written).
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	count(CNT_CR3_ROOT);
 	tlb_load_root(wanted_root(v));
 }
 

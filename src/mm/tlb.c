@@ -32,9 +32,9 @@ static void await(struct cpu *c)
 		lock_spin();
 }
 
-// Flushes each processor for which pick(cpu, arg) holds.
+// Flushes each processor for which pick(cpu, arg) holds; why is what to count.
 static void flush_where(bool (*pick)(struct cpu *c, const void *arg),
-			const void *arg)
+			const void *arg, enum counter why)
 {
 	u64 asked[MAX_CPUS / 64] = {0};
 
@@ -47,6 +47,7 @@ static void flush_where(bool (*pick)(struct cpu *c, const void *arg),
 			tlb_flush_local();
 		} else {
 			asked[i / 64] |= BIT(i % 64);
+			count(why);
 			ask(c);
 		}
 	}
@@ -71,7 +72,7 @@ void tlb_load_root(mfn_t root)
 	WRITE_ONCE(c->flush_stamp, now);
 	count(CNT_CR3);
 	if (unlikely((u16)now == 0))
-		flush_where(is_other, NULL);
+		flush_where(is_other, NULL, CNT_FLUSH_ASKED_WRAP);
 }
 
 void tlb_flush_local(void)
@@ -108,7 +109,7 @@ void tlb_flush_stale(u16 stamp)
 		.stamp = stamp,
 	};
 
-	flush_where(is_stale, &m);
+	flush_where(is_stale, &m, CNT_FLUSH_ASKED);
 }
 
 static bool runs_domain(struct cpu *c, const void *arg)
@@ -120,7 +121,7 @@ static bool runs_domain(struct cpu *c, const void *arg)
 
 void tlb_flush_domain(struct domain *d)
 {
-	flush_where(runs_domain, d);
+	flush_where(runs_domain, d, CNT_FLUSH_ASKED_GUEST);
 }
 
 struct vcpu_set {
@@ -141,7 +142,7 @@ void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)
 {
 	struct vcpu_set s = {d, vcpu_mask};
 
-	flush_where(runs_member, &s);
+	flush_where(runs_member, &s, CNT_FLUSH_ASKED_GUEST);
 }
 
 void tlb_invlpg_local(gva_t va)

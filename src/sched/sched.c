@@ -496,6 +496,7 @@ void sched_pick(struct regs *r)
 		look(c, now_ns());
 	lock_put(&sched_lock);
 
+	count_for(c, next ? next->count : NULL);
 	if (prev && prev != next)
 		leave(prev);
 	if (next && prev != next)

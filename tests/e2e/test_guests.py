@@ -196,6 +196,20 @@ def test_tools_look(tools, command, says):
 
 
 @pytest.mark.ours
+def test_counters(tools):
+    """What docs/counters.md says how to read, and that it counts."""
+    fine(tools, "counters -i 1 >/tmp/counters")
+    rows = dict(line.split()[::2] for line in fine(
+        tools, "grep -E '^(counter|hypercall.iret|irq_timer) ' "
+        "/tmp/counters").splitlines())
+    assert rows["counter"] == "d0" and int(rows["hypercall.iret"]) > 100
+    assert int(rows["irq_timer"]) > 0
+    sums = fine(tools, "xenperf -r; xenperf")
+    assert int(re.search(r"^hypercalls +T= +(\d+)", sums, re.M)[1]) > 10
+    assert re.search(r"^ *mmu_update +\d+", fine(tools, "xenperf -p"), re.M)
+
+
+@pytest.mark.ours
 def test_log(tools):
     """The log has what the serial port had, dom0's words included: only
     some of it is shown here."""

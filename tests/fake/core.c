@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "abi/errno.h"
+#include "cpu/counters.h"
 #include "cpu/uaccess.h"
 #include "mm/mm.h"
 
@@ -38,6 +39,11 @@ weak u32 sched_guest_cpus(void)
 
 weak void counters_print(void)
 {
+}
+
+weak void counters_leave(const struct vcpu *v)
+{
+	(void)v;
 }
 
 void fake_cpus_init(u32 n)

@@ -320,11 +320,27 @@ static void iret_in_a_multicall_ends_it(void **state)
 static void every_call_is_counted(void **state)
 {
 	struct regs r = multicall_regs(5);
-	u64 before = cpu_this()->count[CNT_HYPERCALL];
+	const u64 *count = &cpu_this()->count[CNT_HYPERCALL];
+	u64 outer = count[__HYPERVISOR_multicall], inner = count[NR_RECORD];
 
 	fill(5, NR_RECORD);
 	run(&r);
-	assert_int_equal(cpu_this()->count[CNT_HYPERCALL] - before, 6);
+	assert_int_equal(count[__HYPERVISOR_multicall] - outer, 1);
+	assert_int_equal(count[NR_RECORD] - inner, 5);
+}
+
+static void a_vcpus_calls_are_its_own(void **state)
+{
+	struct regs r = multicall_regs(1);
+	struct vcpu other = {0};
+	u64 ours = cpu_this()->count[CNT_HYPERCALL + NR_RECORD];
+
+	fill(1, NR_RECORD);
+	count_for(cpu_this(), other.count);
+	run(&r);
+	assert_int_equal(other.count[CNT_HYPERCALL + NR_RECORD], 1);
+	count_for(cpu_this(), NULL);
+	assert_int_equal(cpu_this()->count[CNT_HYPERCALL + NR_RECORD], ours);
 }
 
 int main(void)
@@ -346,6 +362,7 @@ int main(void)
 		TEST(an_unwritable_result_ends_the_multicall),
 		TEST(iret_in_a_multicall_ends_it),
 		TEST(every_call_is_counted),
+		TEST(a_vcpus_calls_are_its_own),
 	};
 
 	fake_cpus_init(1);

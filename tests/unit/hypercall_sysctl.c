@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// uses: src/hypercall/sysctl_perfc.c src/cpu/counters.c src/lib/fmt.c
 // uses: src/hypercall/sysctl.c src/hypercall/sysctl_host.c
 // uses: src/hypercall/sysctl_cpu.c src/hypercall/sysctl_sched.c
 // uses: src/hypercall/bitmap.c src/hypercall/policy_io.c
@@ -159,7 +160,6 @@ static int set_up(void **state)
 static void only_the_control_domain_calls(void **state)
 {
 	static const u32 absent[] = {0,
-				     XEN_SYSCTL_perfc_op,
 				     XEN_SYSCTL_get_pmstat,
 				     XEN_SYSCTL_cpu_hotplug,
 				     XEN_SYSCTL_page_offline_op,
