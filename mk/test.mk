@@ -32,3 +32,4 @@ bench:
 	+@$(MAKE) --no-print-directory all
 	@bench/boot
 	@bench/crossings
+	@bench/near-native
