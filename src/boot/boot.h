@@ -85,6 +85,8 @@ struct boot_options {
 	char com[2][64]; // com1=, com2=
 	char loglvl[32], guest_loglvl[32];
 	char sched[16];
+	bool watchdog;
+	u32 watchdog_timeout; // seconds; 0 = not given
 	char clocksource[16]; // "", hpet, pit, acpi, tsc
 	bool no_hpet, no_pit; // test aids: pretend a timer is absent
 	bool noapic_x2; // x2apic=0

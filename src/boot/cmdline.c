@@ -47,6 +47,8 @@ static const struct option options[] = {
 	FIELD("pit", OPT_FLAG_INVERTED, no_pit),
 	{"placeholder", OPT_IGNORED, 0, 0},
 	FIELD("sched", OPT_TEXT, sched),
+	FIELD("watchdog", OPT_FLAG, watchdog),
+	FIELD("watchdog_timeout", OPT_NUMBER, watchdog_timeout),
 	FIELD("x2apic", OPT_FLAG_INVERTED, noapic_x2),
 };
 

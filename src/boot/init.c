@@ -9,6 +9,7 @@
 #include "domain/domain.h"
 #include "hw/cpu.h"
 #include "irq/irq.h"
+#include "irq/watchdog.h"
 #include "sched/sched.h"
 #include "version.h"
 
@@ -89,13 +90,17 @@ static void boot_finish(void)
 	sched_init();
 	sched_init_cpu(c);
 	c->online = true;
+	watchdog_init();
 	console_init_input(); // may need a timer to look for input
 	debug_key_register('R', "restart the machine", machine_restart);
+	debug_key_register('d', "registers of all processors",
+			   watchdog_show_all);
 	debug_key_register('c', "counters, sums", counters_print);
 	debug_key_register('C', "counters of each vCPU", counters_print_all);
 	smp_start(); // the others need all of the above
 	report_processors();
 	dom0_build(&boot_info);
 	console_release_vga(); // the screen is dom0's now
+	watchdog_init_cpu(c); // not before: unpacking takes its time
 	cpu_enter_guests();
 }

@@ -7,6 +7,7 @@
 #include "domain/domain.h"
 #include "hw/cpu.h"
 #include "irq/irq.h"
+#include "irq/watchdog.h"
 #include "lib/bug.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
@@ -34,6 +35,7 @@ static void delay(u64 ms)
 
 static void stop_others(void)
 {
+	watchdog_off();
 	for (u32 i = 0; i < cpu_count(); i++)
 		if (i != cpu_this()->id && cpu_of(i)->online)
 			apic_send_ipi(cpu_of(i)->apic_id, VEC_IPI_STOP);
@@ -82,6 +84,7 @@ void machine_poweroff(void)
 
 void machine_stop(void)
 {
+	watchdog_off();
 	if (boot_options.noreboot) {
 		log_error("stopped (noreboot is set)\n");
 		stop_others();

@@ -9,6 +9,7 @@
 #include "domain/domain.h"
 #include "hw/cpu.h"
 #include "irq/irq.h"
+#include "irq/watchdog.h"
 #include "lib/string.h"
 #include "mm/mm.h"
 #include "sched/sched.h"
@@ -41,6 +42,7 @@ void ap_start(void)
 	apic_init_this();
 	sched_init_cpu(c);
 	__atomic_store_n(&c->online, true, __ATOMIC_RELEASE);
+	watchdog_init_cpu(c);
 	__atomic_store_n(&ap_ready, true, __ATOMIC_RELEASE);
 	cpu_enter_guests();
 }

@@ -10,6 +10,7 @@
 #include "console/ring.h"
 #include "console/vga.h"
 #include "domain/domain.h"
+#include "irq/watchdog.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
 
@@ -99,6 +100,7 @@ void log_at(enum log_level level, const char *format, ...)
 	taken = console_lock();
 	emit_prefixed(line, n);
 	console_unlock(taken);
+	watchdog_touch();
 }
 
 void console_write_guest(const struct domain *d, const char *text, size_t len)

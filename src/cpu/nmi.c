@@ -9,6 +9,7 @@
 
 #include "console/console.h"
 #include "hw/cpu.h"
+#include "irq/watchdog.h"
 #include "lib/string.h"
 
 #define PORT_NMI_REASON 0x61
@@ -92,7 +93,8 @@ void nmi_entry(struct regs *r)
 {
 	switch (r->vector) {
 	case VEC_NMI:
-		nmi();
+		if (!watchdog_nmi(r))
+			nmi();
 		break;
 	case VEC_MC:
 		machine_check(r);

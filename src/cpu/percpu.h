@@ -65,6 +65,9 @@ struct cpu {
 	u32 flush_stamp; // tlb clock value of our last full flush
 	u32 flush_request; // set by others: flush, then clear
 
+	u64 alive_ns; // irq/watchdog.c: when it last said so
+	u32 nmi_ask; // what others want to know by NMI
+
 	struct tss tss __attribute__((aligned(16)));
 };
 

@@ -9,6 +9,7 @@
 
 #include "hw/cpu.h"
 #include "irq/irq.h"
+#include "irq/watchdog.h"
 #include "lib/lock.h"
 #include "mm/mm.h"
 
@@ -42,6 +43,7 @@ static void flush_if_asked(struct cpu *c)
 void lock_spin(void)
 {
 	flush_if_asked(cpu_this());
+	watchdog_look();
 	cpu_pause();
 }
 

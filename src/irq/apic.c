@@ -41,6 +41,7 @@
 #define ICR_INIT 0x4500 // edge, assert
 #define ICR_STARTUP 0x4600
 #define ICR_FIXED 0x4000
+#define ICR_NMI 0x4400
 #define ICR_BUSY 0x1000
 #define DIVIDE_BY_8 0x2
 
@@ -130,6 +131,11 @@ void apic_send_init(u32 apic_id)
 void apic_send_startup(u32 apic_id, u8 page)
 {
 	icr_send(apic_id, ICR_STARTUP | page);
+}
+
+void apic_send_nmi(u32 apic_id)
+{
+	icr_send(apic_id, ICR_NMI);
 }
 
 // ------------------------------------------------------------------- timer

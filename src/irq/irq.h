@@ -32,6 +32,7 @@ void apic_send_ipi(u32 apic_id, u8 vector);
 // INIT and STARTUP; a started processor begins at page << 12 in real mode.
 void apic_send_init(u32 apic_id);
 void apic_send_startup(u32 apic_id, u8 page);
+void apic_send_nmi(u32 apic_id);
 // One-shot timer: fires VEC_TIMER at now_ns() == when (soon if past). It may
 // fire early when that is far away.
 void apic_timer_set(u64 when_ns);

@@ -6,10 +6,12 @@
 // run on other processors meanwhile.
 
 #include "console/console.h"
+#include "irq/watchdog.h"
 #include "mm/priv.h"
 
 #define MAX_LINES 16
 #define MAX_HOOKS 8
+#define TOUCH_FRAMES 0x10000
 
 struct tally {
 	u32 ref;
@@ -154,6 +156,8 @@ static u64 for_each_frame(void (*fn)(mfn_t mfn))
 	u64 unused = 0;
 
 	for (u64 n = 0; n < frame_limit(); n++) {
+		if (n % TOUCH_FRAMES == 0)
+			watchdog_touch();
 		if (!mfn_is_ram(MFN(n)))
 			continue;
 		unused += mfn_frame(MFN(n))->owner == OWNER_FREE;

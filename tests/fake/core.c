@@ -10,6 +10,7 @@
 #include "abi/errno.h"
 #include "cpu/counters.h"
 #include "cpu/uaccess.h"
+#include "irq/watchdog.h"
 #include "mm/mm.h"
 
 #define weak __attribute__((weak))
@@ -38,6 +39,10 @@ weak u32 sched_guest_cpus(void)
 }
 
 weak void counters_print(void)
+{
+}
+
+weak void watchdog_touch(void)
 {
 }
 
