@@ -63,7 +63,9 @@ struct cpu {
 	u64 tsc_aux; // what the MSR holds
 
 	u32 flush_stamp; // tlb clock value of our last full flush
-	u32 flush_request; // set by others: flush, then clear
+	// Others count wanted up and wait until done has followed.
+	u32 flush_wanted, flush_done;
+	bool flush_late; // flush before a guest runs again
 
 	u64 alive_ns; // irq/watchdog.c: when it last said so
 	u32 nmi_ask; // what others want to know by NMI

@@ -30,14 +30,17 @@ u32 lock_self(void)
 	return cpu_this()->id + 1;
 }
 
-// The request is cleared after the flush: that tells the asker it is done. One
-// that comes in between is a new one, with its own interrupt.
+// A flush serves those who asked before it began. Who asks meanwhile may have
+// changed his tables too late for it, and gets the next one.
 static void flush_if_asked(struct cpu *c)
 {
-	if (!__atomic_load_n(&c->flush_request, __ATOMIC_ACQUIRE))
-		return;
-	tlb_flush_local();
-	__atomic_store_n(&c->flush_request, 0, __ATOMIC_RELEASE);
+	u32 wanted = __atomic_load_n(&c->flush_wanted, __ATOMIC_SEQ_CST);
+
+	while (wanted != c->flush_done) {
+		tlb_flush_local();
+		__atomic_store_n(&c->flush_done, wanted, __ATOMIC_SEQ_CST);
+		wanted = __atomic_load_n(&c->flush_wanted, __ATOMIC_SEQ_CST);
+	}
 }
 
 void lock_spin(void)

@@ -142,6 +142,10 @@ struct domain {
 	struct shared_info *shared; // one HV-owned page the guest may map
 	mfn_t shared_mfn;
 
+	// Held while one of its vCPUs is given a context or a vcpu_info, since
+	// several vCPUs may try at the same time.
+	struct lock setup_lock;
+
 	// Under event_lock.
 	struct lock event_lock;
 	struct port **port_buckets; // see events/events.c

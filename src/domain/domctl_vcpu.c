@@ -36,15 +36,18 @@ void domctl_hold(struct vcpu *v)
 // same.
 static int replace(struct vcpu *v, const struct vcpu_guest_context *context)
 {
-	bool was_initialised = v->initialised;
+	bool was_initialised;
 	int err;
 
+	lock_get(&v->domain->setup_lock);
+	was_initialised = v->initialised;
 	v->initialised = false;
 	err = vcpu_set_context(v, context);
-	if (err) {
+	if (err)
 		v->initialised = was_initialised;
+	lock_put(&v->domain->setup_lock);
+	if (err)
 		return err;
-	}
 	if (!(context->flags & VGCF_online))
 		vcpu_down(v);
 	return 0;

@@ -327,7 +327,7 @@ static void info_copy(struct vcpu_info *to, const struct vcpu *v)
 	}
 }
 
-int vcpu_register_info(struct vcpu *v, mfn_t mfn, u32 offset)
+static int register_info(struct vcpu *v, mfn_t mfn, u32 offset)
 {
 	struct vcpu_info *info;
 	int err = info_check(v, offset);
@@ -344,6 +344,16 @@ int vcpu_register_info(struct vcpu *v, mfn_t mfn, u32 offset)
 	event_mark_pending(v);
 	clock_update(v);
 	return 0;
+}
+
+int vcpu_register_info(struct vcpu *v, mfn_t mfn, u32 offset)
+{
+	int err;
+
+	lock_get(&v->domain->setup_lock);
+	err = register_info(v, mfn, offset);
+	lock_put(&v->domain->setup_lock);
+	return err;
 }
 
 mfn_t vcpu_unregister_info(struct vcpu *v)

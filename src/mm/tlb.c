@@ -19,25 +19,35 @@ static bool has_guest_root(const struct cpu *c)
 	return c->online && cr3 != 0 && cr3 != mfn_maddr(hv_root());
 }
 
+// While an earlier request is open its interrupt is on the way, and the other
+// looks again before it is done.
 static void ask(struct cpu *c)
 {
-	__atomic_store_n(&c->flush_request, 1, __ATOMIC_SEQ_CST);
-	apic_send_ipi(c->apic_id, VEC_IPI_FLUSH);
+	u32 before = __atomic_fetch_add(&c->flush_wanted, 1, __ATOMIC_SEQ_CST);
+
+	if (__atomic_load_n(&c->flush_done, __ATOMIC_SEQ_CST) == before)
+		apic_send_ipi(c->apic_id, VEC_IPI_FLUSH);
 }
 
 // The other answers by interrupt, or from lock_spin() when it is in here too.
 static void await(struct cpu *c)
 {
-	while (__atomic_load_n(&c->flush_request, __ATOMIC_ACQUIRE))
+	u32 wanted = __atomic_load_n(&c->flush_wanted, __ATOMIC_SEQ_CST);
+
+	while ((i32)(__atomic_load_n(&c->flush_done, __ATOMIC_SEQ_CST) -
+		     wanted) < 0)
 		lock_spin();
 }
 
 // Flushes each processor for which pick(cpu, arg) holds; why is what to count.
+// What made it necessary is seen by the others before we look what they have
+// loaded.
 static void flush_where(bool (*pick)(struct cpu *c, const void *arg),
 			const void *arg, enum counter why)
 {
 	u64 asked[MAX_CPUS / 64] = {0};
 
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (u32 i = 0; i < cpu_count(); i++) {
 		struct cpu *c = cpu_of(i);
 
@@ -112,11 +122,23 @@ void tlb_flush_stale(u16 stamp)
 	flush_where(is_stale, &m, CNT_FLUSH_ASKED);
 }
 
+// What guests ask for concerns only what they do themselves, so an idle
+// processor that has kept a vCPU loaded can do it when that runs on
+// (sched_pick). Not so stale translations of frames that get another use: the
+// processor may follow those, unasked, at any time.
+static bool at_once(struct cpu *c)
+{
+	if (c == cpu_this() || __atomic_load_n(&c->curr, __ATOMIC_SEQ_CST))
+		return true;
+	__atomic_store_n(&c->flush_late, true, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&c->curr, __ATOMIC_SEQ_CST);
+}
+
 static bool runs_domain(struct cpu *c, const void *arg)
 {
 	const struct vcpu *v = READ_ONCE(c->loaded);
 
-	return v && v->domain == arg;
+	return v && v->domain == arg && at_once(c);
 }
 
 void tlb_flush_domain(struct domain *d)
@@ -135,7 +157,7 @@ static bool runs_member(struct cpu *c, const void *arg)
 	const struct vcpu *v = READ_ONCE(c->loaded);
 
 	return v && v->domain == s->domain &&
-	       (s->mask[v->id / 64] >> (v->id % 64) & 1);
+	       (s->mask[v->id / 64] >> (v->id % 64) & 1) && at_once(c);
 }
 
 void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)

@@ -467,13 +467,19 @@ static void leave(struct vcpu *v)
 	clock_update_runstate(v);
 }
 
+// A flush that was asked for while the processor was idle is due now; loading
+// a vCPU is one.
 static void enter(struct cpu *c, struct vcpu *v, struct regs *r)
 {
+	bool late = __atomic_exchange_n(&c->flush_late, false, __ATOMIC_SEQ_CST);
+
 	if (c->loaded != v) {
 		if (c->loaded)
 			vcpu_save(c->loaded, r);
 		vcpu_load(v, r);
 		count(CNT_SWITCH);
+	} else if (late) {
+		tlb_flush_local();
 	}
 	clock_update(v);
 	clock_update_runstate(v);
@@ -491,7 +497,7 @@ void sched_pick(struct regs *r)
 	lock_get(&sched_lock);
 	next = choose(c, now_ns());
 	account_idle(c->id, !next, now_ns());
-	__atomic_store_n(&c->curr, next, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->curr, next, __ATOMIC_SEQ_CST);
 	if (next)
 		look(c, now_ns());
 	lock_put(&sched_lock);

@@ -26,15 +26,15 @@ static void rr_init_cpu(u32 cpu)
 	list_init(&queues[cpu].waiting);
 }
 
-// It has no balance between processors, so guests stay on the first.
 static u32 rr_cpus(void)
 {
-	return 1;
+	return cpu_count();
 }
 
-static u32 rr_place(const struct vcpu *v maybe_unused)
+// There is no balance between processors: it stays there.
+static u32 rr_place(const struct vcpu *v)
 {
-	return 0;
+	return v->id % cpu_count();
 }
 
 static void rr_insert(struct vcpu *v, bool woken, u64 now)

@@ -36,8 +36,11 @@ static i64 initialise(const struct vcpu_call *c)
 	if (!context)
 		return -ENOMEM;
 	result = guest_read(context, c->arg, sizeof(*context));
-	if (!result)
+	if (!result) {
+		lock_get(&c->v->domain->setup_lock);
 		result = vcpu_set_context(c->v, context);
+		lock_put(&c->v->domain->setup_lock);
+	}
 	kfree(context);
 	return result == -ERESTART ? hypercall_restart(c->h) : result;
 }

@@ -244,7 +244,7 @@ void apic_send_ipi(u32 apic_id, u8 vector)
 	fake_ipis++;
 	fake_cpu = cpu_of(apic_id);
 	tlb_flush_local();
-	fake_cpu->flush_request = 0;
+	fake_cpu->flush_done = fake_cpu->flush_wanted;
 	fake_cpu = self;
 }
 

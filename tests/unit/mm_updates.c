@@ -425,7 +425,7 @@ static void flushes_elsewhere(void **state)
 		second.gdt[i % GDT_GUEST_PAGES] = second.ldt[i] = MFN_NONE;
 	fake_cpus = 2;
 	cpu_of(1)->online = true;
-	cpu_of(1)->loaded = &second;
+	cpu_of(1)->loaded = cpu_of(1)->curr = &second;
 	cpu_of(1)->cr3 = hv_root().n << PAGE_SHIFT;
 	assert_int_equal(
 		fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0, gva_of(&mask)), 0);
@@ -443,6 +443,11 @@ static void flushes_elsewhere(void **state)
 	assert_int_equal(fake_ipis, 3);
 	tlb_flush_domain(d0);
 	assert_int_equal(fake_ipis, 3);
+	// Idle, it flushes before the vCPU runs on.
+	cpu_of(1)->curr = NULL;
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_ALL, 0, 0), 0);
+	assert_int_equal(fake_ipis, 3);
+	assert_true(cpu_of(1)->flush_late);
 	// The clock's wrap flushes all.
 	while ((u16)tlb_clock != 0xffff)
 		tlb_clock++;

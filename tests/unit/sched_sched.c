@@ -35,7 +35,7 @@ static u64 born[VCPUS];
 static u64 pending_ports;
 
 static struct timer *slice;
-static u32 loads, ipis, shutdown_checks;
+static u32 loads, ipis, flushes, shutdown_checks;
 
 void debug_key_register(char key, const char *what, void (*fn)(void))
 {
@@ -72,6 +72,11 @@ void vcpu_save(struct vcpu *v, const struct regs *r)
 void vcpu_unload(void)
 {
 	cpu_this()->loaded = NULL;
+}
+
+void tlb_flush_local(void)
+{
+	flushes++;
 }
 
 void clock_init(void)
@@ -152,6 +157,7 @@ static int set_up(void **state)
 	sched_init_cpu(cpu_of(0));
 	sched_init_cpu(cpu_of(1));
 	domain.max_vcpus = VCPUS;
+	fake_cpus = 1; // all on the first
 	domain.shutdown_code = SHUTDOWN_CODE_NONE;
 	for (u32 i = 0; i < VCPUS; i++) {
 		vcpu[i].domain = &domain;
@@ -161,6 +167,7 @@ static int set_up(void **state)
 		sched_vcpu_init(&vcpu[i]);
 		born[i] = fake_now;
 	}
+	fake_cpus = 2;
 	return 0;
 }
 
@@ -189,6 +196,20 @@ static void a_vcpu_that_sleeps_and_wakes_is_not_loaded_anew(void **state)
 	vcpu_up(&vcpu[1]);
 	assert_ptr_equal(pass(), &vcpu[1]);
 	assert_int_equal(loads, 2);
+}
+
+static void a_flush_asked_for_while_idle_comes_before_the_guest(void **state)
+{
+	vcpu_up(&vcpu[0]);
+	pass();
+	vcpu_block(&vcpu[0]);
+	pass();
+	flushes = 0;
+	c0()->flush_late = true;
+	vcpu_wake(&vcpu[0]);
+	pass();
+	assert_int_equal(flushes, 1);
+	assert_false(c0()->flush_late);
 }
 
 static void blocking_with_an_event_there_does_nothing(void **state)
@@ -562,6 +583,7 @@ int main(void)
 		TEST(a_vcpu_that_comes_up_gets_the_idle_processor),
 		TEST(a_vcpu_that_sleeps_and_wakes_is_not_loaded_anew),
 		TEST(blocking_with_an_event_there_does_nothing),
+		TEST(a_flush_asked_for_while_idle_comes_before_the_guest),
 		TEST(an_event_between_block_and_switch_undoes_the_block),
 		TEST(slices_rotate_among_those_that_do_not_sleep),
 		TEST(a_vcpu_alone_is_never_interrupted),
