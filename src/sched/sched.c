@@ -471,7 +471,8 @@ static void leave(struct vcpu *v)
 // a vCPU is one.
 static void enter(struct cpu *c, struct vcpu *v, struct regs *r)
 {
-	bool late = __atomic_exchange_n(&c->flush_late, false, __ATOMIC_SEQ_CST);
+	bool late =
+		__atomic_exchange_n(&c->flush_late, false, __ATOMIC_SEQ_CST);
 
 	if (c->loaded != v) {
 		if (c->loaded)
