@@ -19,7 +19,7 @@
 #define PAGES 4
 #define FIRST_REF 20
 #define SLOTS 16
-#define ROUNDS 3000
+#define ROUNDS 600
 #define MOST_HANDLES 8192
 
 static u64 *page[PAGES];
