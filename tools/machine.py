@@ -98,12 +98,14 @@ class Machine:
     extra    further options for QEMU
     reboot   may the machine reboot? Otherwise a reset ends QEMU.
     disc     boot this ISO image and not hv
+    disks    {name: image} of disks for dom0, /dev/disk/NAME after its
+             program "disks"; nothing of what is written to them is kept
     """
 
     def __init__(self, name, hv=None, kernel="6.1", append="dom0_mem=512M",
                  dom0="", files=None, modules=None, mem="1024", cpus=2,
                  cpu="qemu64", machine="pc", extra=(), reboot=False,
-                 disc=None):
+                 disc=None, disks=None):
         self.name = name
         self.reboots = reboot
         self.hv = hv or default_hv()
@@ -126,6 +128,11 @@ class Machine:
             self.argv += ["-cdrom", disc, "-boot", "d"]
         else:
             self.argv += self._kernel_options(append, modules)
+        for disk, image in (disks or {}).items():
+            self.argv += [
+                "-drive", "file=%s,if=none,id=%s,format=raw,snapshot=on,"
+                "cache=unsafe" % (image, disk),
+                "-device", "virtio-blk-pci,drive=%s,serial=%s" % (disk, disk)]
         self.argv += list(extra)
 
     def _kernel_options(self, append, modules):

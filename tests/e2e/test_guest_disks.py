@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""Guests with disks and network, by Debian's own drivers and hotplug scripts.
+
+The stories share one machine of 4 GiB. Its first disk holds Debian 12 as
+tools/mkdisk makes it, its second is for what guests write; dom0 has the
+bridge xenbr0 and a DHCP server (tools/dom0/network). Each story leaves dom0
+alone, with all memory back.
+"""
+
+import hashlib
+import os
+import re
+
+import pytest
+
+import machine
+from conftest import KERNELS
+from test_guests import fine, free_memory, nothing_left, states, until
+
+GUEST_KERNELS = KERNELS + ["6.1-cloud"]
+GRUB = "/usr/lib/grub-xen/grub-x86_64-xen.bin"
+DISK = os.path.join(machine.BUILD, "disks", "debian12.img")
+DATA_MIB = 64
+UP = r"RINGFORT-GUEST-UP [\d.]+ (10\.99\.0\.\d+)[\r\n]"
+PROMPT = "guest [^ ]* # "
+FILES = {  # what dom0 serves and guests fetch
+    "/srv/small": bytes(range(256)) * 4,
+    "/srv/large": hashlib.shake_256(b"ringfort").digest(8 << 20),
+}
+
+pytestmark = pytest.mark.xdist_group("guest-disks")
+
+
+def config(name, kernel=None, root=False, **changes):
+    """A file of xl's for a guest with one interface on the bridge.
+
+    kernel  one that dom0 has (None: GRUB, which takes the disk's own)
+    root    is the Debian disk its root? Otherwise it runs from its ramdisk.
+    """
+    options = {"name": name, "type": "pv", "memory": 192, "vcpus": 1,
+               "tsc_mode": "native", "vif": ["bridge=xenbr0"]}
+    if kernel:
+        options["kernel"] = "/guest/vmlinuz-" + kernel
+        options["ramdisk"] = "/guest/ramdisk-" + kernel
+        options["extra"] = "console=hvc0 quiet" + \
+            (" root=/dev/xvda" if root else "")
+    else:
+        options["kernel"] = "/guest/grub"
+    if root:
+        options["memory"] = 256
+        options["disk"] = ["phy:/dev/disk/debian,xvda,w"]
+    options.update(changes)
+    return "".join("%s = %s\n" % (key, '"%s"' % value
+                                  if isinstance(value, str) else value)
+                   for key, value in options.items()).encode()
+
+
+def dom0_files():
+    data = ["phy:/dev/disk/data,xvdb,w", "file:/guest/file,xvdc,w"]
+    files = {
+        "/guest/grub": GRUB,
+        "/guest/file": bytes(16 << 20),
+        "/etc/xen/debian": config("debian", "6.1", root=True),
+        "/etc/xen/grub": config("grub", root=True),
+    }
+    for k in GUEST_KERNELS:
+        files["/guest/vmlinuz-" + k] = machine.kernel(k)
+        files["/guest/ramdisk-" + k] = machine.kernel(k, "ramdisk")
+        files["/etc/xen/data-" + k] = config("data", k, disk=data)
+    for i in range(8):
+        files["/etc/xen/many%d" % i] = config("many%d" % i, "6.1", memory=128)
+    files.update(FILES)
+    return files
+
+
+@pytest.fixture(scope="module")
+def dom0(tmp_path_factory):
+    """A machine at dom0's shell, with disks, bridge and DHCP server."""
+    data = tmp_path_factory.mktemp("disks") / "data"
+    with open(data, "wb") as f:
+        f.truncate(DATA_MIB << 20)
+    with machine.Machine(
+            "e2e/guest-disks", files=dom0_files(), mem="4096",
+            append="dom0_mem=768M", dom0="quiet rf.tools=wait",
+            disks={"debian": DISK, "data": str(data)}) as m:
+        m.expect("RINGFORT-TOOLS-UP")
+        m.shell()
+        fine(m, "disks && network && httpd -h /srv")
+        m.free = free_memory(m)
+        yield m
+        assert not m.triple_fault()
+
+
+@pytest.fixture
+def tools(dom0):
+    """That machine; guests that a failed story left are ended."""
+    yield dom0
+    for name in states(dom0):
+        if name != "Domain-0":
+            dom0.run("xl destroy " + name)
+
+
+class Console:
+    """A guest's console, attached to on entry and left on exit.
+
+    Its address is where it can be reached, once it is up.
+    """
+
+    def __init__(self, m, command):
+        self.m, self.command = m, command
+
+    def __enter__(self):
+        self.m.send(self.command + "\n")
+        return self
+
+    def up(self, timeout=240):
+        address = self.m.expect(UP, timeout=timeout)[1]
+        self.m.expect(PROMPT, timeout=timeout)
+        return address
+
+    def run(self, command, timeout=120):
+        """The output of a command that has to succeed in the guest."""
+        return fine(self.m, command, timeout=timeout).strip()
+
+    def wake(self):
+        self.m.send("\n")
+        self.m.expect(PROMPT)
+
+    def __exit__(self, kind, *_):
+        self.m.send("\x1d")
+        if kind is None:
+            self.m.expect("dom0 [^ ]* # ")
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def fetched(m, address, path, timeout=240):
+    """The checksum of what m (dom0 or a guest) gets by HTTP."""
+    got = fine(m, "wget -q -O - http://%s%s | sha256sum" % (address, path),
+               timeout=timeout)
+    return got.split()[0]
+
+
+def shut_down(m, name):
+    fine(m, "xl shutdown -w " + name, timeout=240)
+    nothing_left(m)
+
+
+def test_debian_from_its_disk(tools):
+    """Debian 12 whole: up, reachable, rebooted from inside, shut down."""
+    m = tools
+    fine(m, "xl create -p /etc/xen/debian", timeout=240)
+    first = fine(m, "xl domid debian").strip()
+    fine(m, "xl unpause debian")
+    with Console(m, "xl console debian") as guest:
+        address = guest.up()
+        assert guest.run("cat /etc/debian_version").startswith("12.")
+        assert re.search(r"^/dev/xvda on / type ext4", guest.run("mount"),
+                         re.M)
+        assert guest.run("readlink /proc/1/exe").endswith("systemd")
+        guest.run("mkdir -p /srv && seq 1 100000 >/srv/kept && sync")
+        kept = guest.run("sha256sum </srv/kept").split()[0]
+        assert fetched(m, "10.99.0.1", "/large") == sha256(
+            FILES["/srv/large"])
+        m.send("reboot\n")
+    until(m, "xl domid debian 2>/dev/null | grep -qvx %s" % first, 240)
+    with Console(m, "xl console debian") as guest:
+        address = guest.up()
+        assert guest.run("sha256sum </srv/kept").split()[0] == kept
+    assert fetched(m, address, "/kept") == kept
+    shut_down(m, "debian")
+
+
+def test_grub(tools):
+    """Debian's GRUB for PV guests boots the disk's own kernel."""
+    m = tools
+    with Console(m, "xl create -c /etc/xen/grub") as guest:
+        m.expect("GNU GRUB|Booting|Debian GNU/Linux 12", timeout=120)
+        guest.up()
+        kernel = guest.run("readlink /vmlinuz")
+        assert kernel == "boot/vmlinuz-" + guest.run("uname -r")
+        assert guest.run("ls /guest 2>/dev/null || echo none") == "none"
+    shut_down(m, "grub")
+
+
+@pytest.mark.parametrize("kernel", GUEST_KERNELS)
+def test_kernel(tools, kernel):
+    """What a guest of each kernel writes, dom0 and it read back the same."""
+    m = tools
+    with Console(m, "xl create -c /etc/xen/data-" + kernel) as guest:
+        address = guest.up()
+        with open(machine.kernel(kernel, "version")) as f:
+            assert guest.run("uname -r") == f.read().strip()
+        assert fetched(m, "10.99.0.1", "/large") == sha256(
+            FILES["/srv/large"])
+        sums = {}
+        for disk in "xvdb", "xvdc":
+            guest.run("wget -q -O - http://10.99.0.1/large | "
+                      "dd of=/dev/%s bs=64k seek=3 conv=fsync" % disk)
+            guest.run("echo 3 >/proc/sys/vm/drop_caches")
+            sums[disk] = guest.run("dd if=/dev/%s bs=64k count=128 skip=3 | "
+                                   "sha256sum" % disk).split()[0]
+        guest.run("seq 1 50000 >/srv/numbers")
+        numbers = guest.run("sha256sum </srv/numbers").split()[0]
+    assert set(sums.values()) == {sha256(FILES["/srv/large"])}
+    assert fetched(m, address, "/numbers") == numbers
+    shut_down(m, "data")
+    for place in "/dev/disk/data", "/guest/file":
+        seen = fine(m, "echo 3 >/proc/sys/vm/drop_caches; dd if=%s bs=64k "
+                    "count=128 skip=3 2>/dev/null | sha256sum" % place)
+        assert seen.split()[0] == sha256(FILES["/srv/large"])
+
+
+def test_two_guests_talk(tools):
+    """Guests of different kernels send each other data by the bridge."""
+    m = tools
+    addresses = []
+    for name, kernel in ("first", "6.1"), ("second", "6.12"):
+        with Console(m, "xl create -c /etc/xen/data-%s 'name=\"%s\"' "
+                     "'disk=[]'" % (kernel, name)) as guest:
+            addresses.append(guest.up())
+            guest.run("wget -q -O /srv/large http://10.99.0.1/large")
+            if name == "second":
+                assert fetched(m, addresses[0], "/large") == sha256(
+                    FILES["/srv/large"])
+    with Console(m, "xl console first") as guest:
+        guest.wake()
+        assert fetched(m, addresses[1], "/large") == sha256(
+            FILES["/srv/large"])
+    fine(m, "xl shutdown -w first", timeout=240)
+    shut_down(m, "second")
+
+
+def test_eight_guests(tools):
+    """Eight at once: each has memory, an address and a service."""
+    m = tools
+    for i in range(8):
+        fine(m, "xl create /etc/xen/many%d" % i, timeout=240)
+    assert len(states(m)) == 9
+    addresses = []
+    for i in range(8):
+        with Console(m, "xl console many%d" % i) as guest:
+            addresses.append(guest.up())
+            guest.run("echo many%d >/srv/name" % i)
+    assert len(set(addresses)) == 8
+    for i, address in enumerate(addresses):
+        assert fine(m, "wget -q -O - http://%s/name" % address).strip() == \
+            "many%d" % i
+    for i in range(8):
+        fine(m, "xl shutdown many%d" % i)
+    until(m, "[ $(xl list | wc -l) = 2 ]", seconds=240)
+    nothing_left(m)

@@ -1,0 +1,2 @@
+PS1='guest \w # '
+dmesg -n 1
