@@ -251,7 +251,7 @@ class Machine:
         hypervisors add a carriage return to dom0's own at each line's end.
         """
         self.send("echo RF-'BEGIN'; %s; echo RF-'DONE' $?\n" % command)
-        self.expect(r"RF-BEGIN[\r\n]+", timeout=timeout)
+        self.expect(r"RF-BEGIN\r*\n", timeout=timeout)
         end = self.expect(r"RF-DONE (\d+)[\r\n]", timeout=timeout)
         output = self.child.before.decode("latin1").replace("\r", "")
         return int(end[1]), output

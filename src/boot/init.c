@@ -92,6 +92,7 @@ static void boot_finish(void)
 	c->online = true;
 	watchdog_init();
 	console_init_input(); // may need a timer to look for input
+	lockcheck_init();
 	debug_key_register('R', "restart the machine", machine_restart);
 	debug_key_register('d', "registers of all processors",
 			   watchdog_show_all);

@@ -20,7 +20,7 @@
 struct uart console_uart[UART_COUNT];
 
 static struct ring ring;
-static struct lock lock = LOCK_INIT;
+static struct lock lock = LOCK_INIT(LOCK_CONSOLE);
 static bool forced; // panic: nobody waits for anybody
 static bool ready; // console_early_init was called
 static bool vga_on;

@@ -15,7 +15,7 @@
 #define BUFFER_SIZE 1024u // power of two
 #define POLL_NS 20000000ull
 
-static struct lock lock = LOCK_INIT;
+static struct lock lock = LOCK_INIT(LOCK_INPUT);
 static char buffer[BUFFER_SIZE];
 static u32 put_at, get_at;
 static u32 switch_seen;

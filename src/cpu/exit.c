@@ -54,6 +54,8 @@ void guest_exit(struct regs *r)
 		if (!READ_ONCE(c->pending))
 			break;
 	}
+	if (RF_DEBUG)
+		lock_check_none();
 	c->work = 0;
 }
 

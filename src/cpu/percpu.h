@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "cpu/counters.h"
+#include "cpu/lockcheck.h"
 #include "cpu/regs.h"
 #include "hw/percpu.h"
 #include "lib/lock.h"
@@ -67,6 +68,7 @@ struct cpu {
 	u32 flush_wanted, flush_done;
 	bool flush_late; // flush before a guest runs again
 
+	struct held_locks locks; // debug builds only
 	u64 alive_ns; // irq/watchdog.c: when it last said so
 	u32 nmi_ask; // what others want to know by NMI
 

@@ -157,7 +157,7 @@ static void free_forgotten(void)
 
 void domains_reap(void)
 {
-	static struct lock reap_lock = LOCK_INIT;
+	static struct lock reap_lock = LOCK_INIT(LOCK_REAP);
 
 	if (likely(!READ_ONCE(dead_count)) || !lock_try(&reap_lock))
 		return;

@@ -21,7 +21,7 @@
 
 struct domain *dom0;
 struct list domain_list = {&domain_list, &domain_list};
-struct lock domain_list_lock = LOCK_INIT;
+struct lock domain_list_lock = LOCK_INIT(LOCK_DOMAIN_LIST);
 
 static struct domain *hash[HASH_SIZE];
 
@@ -205,6 +205,8 @@ struct domain *domain_create_as(domid_t id, const struct domain_config *c,
 	d = kalloc(sizeof(*d));
 	if (!d)
 		return NULL;
+	lock_init(&d->lock, LOCK_DOMAIN);
+	lock_init(&d->event_lock, LOCK_EVENT);
 	set_up(d, id, c);
 	*err = make_parts(d, c);
 	if (!*err && !publish(d))

@@ -103,7 +103,7 @@ static int carry_out(struct domctl *c, gva_t arg)
 // to oneself.
 i64 hc_domctl(struct vcpu *v, struct hcall *h)
 {
-	static struct lock lock = LOCK_INIT;
+	static struct lock lock = LOCK_INIT(LOCK_CONTROL);
 	struct xen_domctl op;
 	struct domctl c = {.caller = v, .op = &op};
 	int err;

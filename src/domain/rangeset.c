@@ -33,6 +33,7 @@ struct rangeset *rangeset_create(void)
 		kfree(s);
 		return NULL;
 	}
+	lock_init(&s->lock, LOCK_RANGESET);
 	s->capacity = FIRST_CAPACITY;
 	return s;
 }

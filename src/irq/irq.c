@@ -7,7 +7,7 @@
 #include "console/console.h"
 #include "irq/priv.h"
 
-struct lock irq_lock = LOCK_INIT;
+struct lock irq_lock = LOCK_INIT(LOCK_IRQ);
 
 struct vector {
 	void (*fn)(void *arg);

@@ -10,7 +10,7 @@
 #define ADDRESS_RESERVED 0x7f000000
 
 // Guards the pair of ports. Taken innermost.
-static struct lock ports_lock = LOCK_INIT;
+static struct lock ports_lock = LOCK_INIT(LOCK_PORTS);
 
 static void select_register(u16 bdf, u32 reg)
 {

@@ -52,6 +52,7 @@ int grant_domain_init(struct domain *d, u32 max_frames, u32 max_maptrack)
 	t = kalloc(sizeof(*t));
 	if (!t)
 		return -ENOMEM;
+	lock_init(&t->lock, LOCK_GRANT);
 	t->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
 	t->max = max_frames;
 	t->map_max = max_maptrack;

@@ -24,7 +24,7 @@ struct links {
 	u32 next, prev; // frame numbers, or NONE
 };
 
-static struct lock heap_lock = LOCK_INIT;
+static struct lock heap_lock = LOCK_INIT(LOCK_HEAP);
 static u32 heads[ZONES][ORDERS];
 static u64 free_frames, total_frames;
 

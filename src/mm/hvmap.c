@@ -13,7 +13,8 @@
 
 static u64 *root; // L4 with only our slots
 static u64 mmio_next = MMIO_BASE;
-static struct lock hvmap_lock = LOCK_INIT; // tables of per-CPU and MMIO areas
+static struct lock hvmap_lock =
+	LOCK_INIT(LOCK_HVMAP); // tables of per-CPU and MMIO areas
 
 static u32 index_of(u64 va, u32 level)
 {

@@ -15,7 +15,7 @@ static struct {
 	enum iomem_rule rule;
 } rules[MAX_RULES];
 static u32 rule_count;
-static struct lock rules_lock = LOCK_INIT;
+static struct lock rules_lock = LOCK_INIT(LOCK_IO_RULES);
 
 void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 {

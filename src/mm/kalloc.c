@@ -24,7 +24,7 @@ struct slab {
 _Static_assert(sizeof(struct slab) <= HEADER, "fits the header");
 
 static struct list partial[CLASSES];
-static struct lock kalloc_lock = LOCK_INIT;
+static struct lock kalloc_lock = LOCK_INIT(LOCK_KALLOC);
 
 void kalloc_init(void)
 {

@@ -15,7 +15,7 @@
 
 #define NS_PER_S 1000000000ull
 
-static struct lock wall_lock = LOCK_INIT;
+static struct lock wall_lock = LOCK_INIT(LOCK_WALL);
 static u64 wall_base_ns; // since 1970, at now_ns() == 0
 
 static inline void store_order(void)

@@ -24,7 +24,7 @@
 #include "irq/irq.h"
 #include "lib/string.h"
 
-struct lock sched_lock = LOCK_INIT;
+struct lock sched_lock = LOCK_INIT(LOCK_SCHED);
 
 static const struct sched_policy *const policies[] = {&sched_rr};
 static const struct sched_policy *policy;

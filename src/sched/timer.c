@@ -22,6 +22,7 @@ int timer_queue_init(struct cpu *c)
 	if (!heap)
 		return -ENOMEM;
 	c->timers = (struct timer_queue){
+		.lock = LOCK_INIT(LOCK_TIMER),
 		.heap = heap,
 		.capacity = FIRST_CAPACITY,
 	};

@@ -43,7 +43,7 @@ struct boot_info boot_info = {
 		 {0x100000, 0x7ff00000, E820_RAM}},
 };
 struct list domain_list;
-struct lock domain_list_lock = LOCK_INIT;
+struct lock domain_list_lock = LOCK_INIT(LOCK_DOMAIN_LIST);
 u32 sched_ratelimit_us = 500;
 
 static struct domain control = {.privileged = true};

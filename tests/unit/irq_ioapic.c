@@ -32,7 +32,7 @@ struct machine machine = {
 		},
 };
 
-struct lock irq_lock = LOCK_INIT;
+struct lock irq_lock = LOCK_INIT(LOCK_IRQ);
 static u32 page[PAGE_SIZE / 4];
 static bool restricted;
 
