@@ -205,6 +205,7 @@ struct domain *domain_create_as(domid_t id, const struct domain_config *c,
 	d = kalloc(sizeof(*d));
 	if (!d)
 		return NULL;
+	lock_init(&d->setup_lock, LOCK_SETUP);
 	lock_init(&d->lock, LOCK_DOMAIN);
 	lock_init(&d->event_lock, LOCK_EVENT);
 	set_up(d, id, c);

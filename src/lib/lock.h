@@ -16,6 +16,7 @@ enum lock_class {
 	LOCK_REAP, // domain/destroy.c
 	LOCK_DOMAIN_LIST,
 	LOCK_WALL, // sched/clock.c
+	LOCK_SETUP, // d->setup_lock
 	LOCK_DOMAIN, // d->lock
 	LOCK_EVENT, // d->event_lock; two, the lower address first
 	LOCK_SCHED,
