@@ -8,6 +8,8 @@
 //
 // Selectors (gate.md D2, D3): kernel code always runs on the hypervisor's flat
 // ones, whatever the guest's tables say, and sees them in frames.
+//
+// gate/fast.inc does the commonest of this behind an open gate: keep the two alike.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 
@@ -15,8 +17,6 @@
 #include "events/events.h"
 #include "lib/string.h"
 
-#define CLEARED_FLAGS \
-	(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
 #define SAVED_FLAGS_OFF (RFLAGS_IF | RFLAGS_IOPL)
 #define SAVED_MASK_SHIFT 32 // of the upcall mask in the CS word
 
@@ -27,7 +27,7 @@ struct bounce {
 	bool has_error;
 	u32 error;
 	const u16 *selectors; // failsafe only
-	u64 clear_flags; // in addition to CLEARED_FLAGS
+	u64 clear_flags; // in addition to BOUNCE_CLEARED
 };
 
 u32 bounce_frame(u64 words[BOUNCE_WORDS], const struct regs *r,
@@ -91,7 +91,7 @@ static void bounce(struct vcpu *v, struct regs *r, const struct bounce *b)
 		WRITE_ONCE(v->info->evtchn_upcall_mask, 1);
 	r->rip = b->rip;
 	kernel_selectors(v, r);
-	r->rflags &= ~(CLEARED_FLAGS | b->clear_flags);
+	r->rflags &= ~(BOUNCE_CLEARED | b->clear_flags);
 	r->rsp = sp;
 }
 

@@ -72,6 +72,9 @@ static inline u64 guest_rflags(u64 wanted)
 // ------------------------------------------------------------ bounce frame
 #define TRAP_MASKS_EVENTS 4 // trap_info.flags
 #define BOUNCE_WORDS 11 // the longest, failsafe
+// Flags with which no handler starts.
+#define BOUNCE_CLEARED \
+	(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM | RFLAGS_AC)
 
 // What the frame is made from, besides the registers.
 struct bounce_source {

@@ -24,9 +24,18 @@ static no_return void fatal_trap(const struct regs *r)
 	panic_regs(r, "exception in the hypervisor");
 }
 
+// The entry stubs run where the processor has them; the exception table names
+// them where the image does.
+static u64 image_address(u64 rip)
+{
+	u64 into = rip - percpu_base(cpu_this()->id) - PERCPU_STUB;
+
+	return into < PAGE_SIZE ? (u64)gate_text_start + into : rip;
+}
+
 static void hypervisor_trap(struct regs *r)
 {
-	u64 fixup = extable_fixup(r->rip);
+	u64 fixup = extable_fixup(image_address(r->rip));
 	struct cpu *c = cpu_this();
 
 	if (!fixup)

@@ -67,6 +67,7 @@ struct vcpu {
 	u64 gs_base_user; // and of its user mode
 	bool initialised;
 	bool in_kernel; // guest kernel mode: ring 3 or, open gate, 1
+	bool one_root; // open gate, and on its kernel's root in either mode
 	void *fpu; // XSAVE or FXSAVE image, page-aligned
 	bool fpu_dirty; // this vCPU used the FPU since it was loaded
 	struct cpu *fpu_cpu; // whose registers were last loaded from fpu
@@ -78,6 +79,8 @@ struct vcpu {
 	mfn_t user_root;
 	struct root_pair pair[ROOT_PAIRS]; // open gate only
 	u32 last_pair; // the one used last
+	u64 users_version; // root_version for which users may run on the kernel
+		// root as it is; 0: not known to (gate/fast.inc asks)
 	u64 undo_mfn[2]; // page tables still to be undone (mm/undo.c), 0: none
 
 	// What the guest registered; changed by the vCPU itself or while down.

@@ -2,12 +2,22 @@
 //
 // Structure offsets and sizes for assembly files. Never linked: the compiler's
 // output is filtered into build/gen/asm-offsets.h by tools/asm-offsets.
+#include "abi/xen.h"
 #include "cpu/percpu.h"
+#include "cpu/priv.h"
 #include "cpu/regs.h"
 #include "hw/emit.h"
 
 #define OFFSET(name, type, member) EMIT(name, offsetof(type, member))
 #define SIZE(name, type) EMIT(name, sizeof(type))
+
+// Read as one word.
+_Static_assert(offsetof(struct vcpu, one_root) ==
+		       offsetof(struct vcpu, in_kernel) + 1,
+	       "FAST_USER and FAST_KERNEL have both");
+_Static_assert(offsetof(struct vcpu, nmi_masked) ==
+		       offsetof(struct vcpu, nmi_pending) + 1,
+	       "one test");
 
 void asm_offsets(void);
 void asm_offsets(void)
@@ -34,4 +44,35 @@ void asm_offsets(void)
 	OFFSET(CPU_STACK_TOP, struct cpu, stack_top);
 	OFFSET(CPU_PENDING, struct cpu, pending);
 	OFFSET(CPU_CURR, struct cpu, curr);
+
+	OFFSET(VCPU_DOMAIN, struct vcpu, domain);
+	OFFSET(VCPU_INFO, struct vcpu, info);
+	OFFSET(VCPU_IN_KERNEL, struct vcpu, in_kernel); // and one_root
+	OFFSET(VCPU_NMI_PENDING, struct vcpu, nmi_pending); // and nmi_masked
+	OFFSET(VCPU_USERS_VERSION, struct vcpu, users_version);
+	OFFSET(VCPU_KERNEL_SP, struct vcpu, kernel_sp);
+	OFFSET(VCPU_TRAPS, struct vcpu, traps);
+	OFFSET(VCPU_SYSCALL_RIP, struct vcpu, syscall.rip);
+	OFFSET(VCPU_SYSCALL_MASKS, struct vcpu, syscall.mask_events);
+	OFFSET(VCPU_TRAPS_SEEN, struct vcpu, traps_seen);
+	OFFSET(VCPU_HYPERCALLS, struct vcpu, hypercalls);
+	OFFSET(VCPU_COUNT_SYSCALL, struct vcpu, count[CNT_SYSCALL]);
+	OFFSET(VCPU_COUNT_PF, struct vcpu, count[CNT_TRAP + VEC_PF]);
+	OFFSET(VCPU_COUNT_IRET, struct vcpu,
+	       count[CNT_HYPERCALL + __HYPERVISOR_iret]);
+	OFFSET(DOMAIN_ROOT_VERSION, struct domain, root_version);
+
+	EMIT(TRAP_PF_ADDRESS, VEC_PF * sizeof(struct trap_info) +
+				      offsetof(struct trap_info, address));
+	EMIT(TRAP_PF_FLAGS, VEC_PF * sizeof(struct trap_info) +
+				    offsetof(struct trap_info, flags));
+	EMIT(TRAP_MASKS_EVENTS, TRAP_MASKS_EVENTS);
+	OFFSET(INFO_PENDING, struct vcpu_info, evtchn_upcall_pending);
+	OFFSET(INFO_MASK, struct vcpu_info, evtchn_upcall_mask);
+	OFFSET(INFO_CR2, struct vcpu_info, arch.cr2);
+	EMIT(HYPERCALL_IRET, __HYPERVISOR_iret);
+	EMIT(IRET_IN_SYSCALL, VGCF_in_syscall);
+	EMIT(GUEST_RFLAGS, GUEST_RFLAGS);
+	EMIT(BOUNCE_CLEARED, BOUNCE_CLEARED);
+	EMIT(BOUNCE_CLEARED_DF, BOUNCE_CLEARED | RFLAGS_DF);
 }

@@ -30,48 +30,16 @@
 // calls: they are saved in the frame bounced to a guest kernel.
 //
 // GS is the guest's throughout (gate.md S8): SWAPGS is vcpu_switch_mode()'s.
+//
+// Behind an open gate the commonest crossings do not get as far as C: fast.inc.
 
 #include "asm-offsets.h"
 #include "config.h"
+#include "gate/fast.inc"
+#include "gate/registers.inc"
 #include "hw/asm.h"
 #include "hw/extable.h"
 #include "hw/x86.h"
-
-.macro save_registers
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-.endm
-
-.macro restore_registers
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
-	pop	%r11
-	pop	%r10
-	pop	%r9
-	pop	%r8
-	pop	%rax
-	pop	%rcx
-	pop	%rdx
-	pop	%rsi
-	pop	%rdi
-.endm
 
 // ------------------------------------------------------------ entry stubs
 //
@@ -86,7 +54,7 @@
 // In: RCX = return address, R11 = flags, RSP = the guest's. Until the second
 // instruction is done, the stack is the guest's: NMI, #MC and #DB arrive on
 // stacks of their own, and nothing here can fault.
-.macro syscall_stub vector, cs
+.macro syscall_frame vector, cs
 	mov	%rsp, DATA(CPU_GUEST_RSP)
 	mov	DATA(CPU_STACK_TOP), %rsp
 	push	$SEL_USER_SS
@@ -96,18 +64,52 @@
 	push	%rcx
 	push	$0
 	movl	$\vector, 4(%rsp)
-	save_registers
-	movabs	$syscall_common, %rax
+	save_scratch
+.endm
+
+.macro to_syscall_rest
+	movabs	$syscall_rest, %rax
 	jmp	*%rax
 	int3
 .endm
 
 FUNC(gate_syscall)
-	syscall_stub VEC_SYSCALL, SEL_USER_CS64
+	syscall_frame VEC_SYSCALL, SEL_USER_CS64
+	mov	DATA(CPU_CURR), %rdx
+	cmpw	$FAST_KERNEL, VCPU_IN_KERNEL(%rdx)
+	je	1f
+	cmpw	$FAST_USER, VCPU_IN_KERNEL(%rdx)
+	jne	3f
+	fast_syscall 3f
+	restore_scratch
+	add	$8, %rsp
+fast_syscall_iret:
+	iretq
+	int3
+	EXTABLE(fast_syscall_iret, iret_fixup)
+
+1:	cmp	$HYPERCALL_IRET, %rax
+	jne	3f
+	mov	FAST(REGS_RSP), %rax
+	fast_iret 2f
+	pop	%rcx
+	pop	%rax
+	mov	(5 * 8 + REGS_RDX - REGS_RAX)(%rsp), %rdx
+	mov	(5 * 8 + REGS_RSI - REGS_RAX)(%rsp), %rsi
+	mov	(5 * 8 + REGS_RDI - REGS_RAX)(%rsp), %rdi
+fast_iret_iret:
+	iretq
+	int3
+	EXTABLE(fast_iret_iret, fast_iret_fixup)
+
+2:	mov	DATA(CPU_STACK_TOP), %rsp
+	sub	$FAST_DEPTH, %rsp
+3:	to_syscall_rest
 END(gate_syscall)
 
 FUNC(gate_syscall32)
-	syscall_stub VEC_SYSCALL32, SEL_USER_CS32
+	syscall_frame VEC_SYSCALL32, SEL_USER_CS32
+	to_syscall_rest
 END(gate_syscall32)
 
 // SYSENTER saves nothing and clears only IF. A single step pending from the
@@ -123,31 +125,29 @@ FUNC(gate_sysenter)
 	push	$0
 	push	$0
 	movl	$VEC_SYSENTER, 4(%rsp)
-	save_registers
-	movabs	$syscall_common, %rax
-	jmp	*%rax
-	int3
+	save_scratch
+	to_syscall_rest
 END(gate_sysenter)
 
 // ------------------------------------------------------------ system calls
 
 	.text
 
-LOCAL_FUNC(syscall_common)
+LOCAL_FUNC(syscall_rest)
+	save_others
 	mov	%rsp, %rdi
 	sub	$8, %rsp
 	xor	%ebp, %ebp		// back traces end here
 	call	syscall_entry
 	jmp	exit_to_guest
 	int3
-END(syscall_common)
+END(syscall_rest)
 
 // -------------------------------------------------------------- exceptions
 
-// What follows the hardware's frame and error code. Handlers of frames from
-// ring 0 return to where they came from, without guest_exit().
+// What follows when the registers are saved. Handlers of frames from ring 0
+// return to where they came from, without guest_exit().
 .macro dispatch handler
-	save_registers
 	cld
 	mov	%rsp, %rdi
 	sub	$8, %rsp
@@ -173,14 +173,56 @@ FUNC(gate_trap_stubs)
 	push	$0
 	.endif
 	movl	$vector, 4(%rsp)
+	.if	vector == VEC_PF
+	jmp	page_fault
+	.else
 	jmp	trap_common
+	.endif
 	.set	vector, vector + 1
 	.endr
 END(gate_trap_stubs)
 
 LOCAL_FUNC(trap_common)
+	save_scratch
+trap_rest:
+	save_others
 	dispatch trap_entry
 END(trap_common)
+
+LOCAL_FUNC(page_fault)
+	save_scratch
+	mov	FAST(REGS_CS), %eax
+	not	%eax
+	test	$3, %al			// ring 3
+	jnz	trap_rest
+	mov	FAST_CPU(CPU_CURR), %rdx
+	cmpw	$FAST_USER, VCPU_IN_KERNEL(%rdx)
+	jne	trap_rest
+	fast_page_fault trap_rest
+	restore_scratch
+	add	$8, %rsp
+fast_page_fault_iret:
+	iretq
+	int3
+	EXTABLE(fast_page_fault_iret, iret_fixup)
+END(page_fault)
+
+// The guest's memory faulted in a fast path: the common way, as if nothing had
+// been tried. RAX is saved; RSP may have gone further down.
+LOCAL_FUNC(fast_fault)
+	mov	$-PERCPU_SIZE, %rax
+	and	%rsp, %rax
+	mov	(PERCPU_DATA + CPU_STACK_TOP)(%rax), %rsp
+	sub	$FAST_DEPTH, %rsp
+	cmpl	$VEC_PF, FAST(REGS_VECTOR)
+	jne	syscall_rest
+	mov	FAST_CPU(CPU_CURR), %rdx
+	mov	VCPU_INFO(%rdx), %rdx
+	mov	INFO_CR2(%rdx), %rax
+	mov	%rax, %cr2
+	jmp	trap_rest
+	int3
+END(fast_fault)
 
 // -------------------------------------------------------------- interrupts
 
@@ -200,6 +242,7 @@ END(gate_irq_stubs)
 LOCAL_FUNC(irq_common)
 	addq	$128, (%rsp)
 	shlq	$32, (%rsp)		// the vector's half; no error code
+	save_registers
 	dispatch irq_entry
 END(irq_common)
 
@@ -334,3 +377,17 @@ LOCAL_FUNC(iret_fixup)
 	jmp	exit_to_guest
 	int3
 END(iret_fixup)
+
+// The same after fast_iret, whose frame lies further down: it moves up to where
+// the frame of a guest ends.
+LOCAL_FUNC(fast_iret_fixup)
+	.set	word, 4
+	.rept	5
+	push	(word * 8)(%rsp)
+	pop	(word * 8 + FAST_DEPTH)(%rsp)
+	.set	word, word - 1
+	.endr
+	add	$FAST_DEPTH, %rsp
+	jmp	iret_fixup
+	int3
+END(fast_iret_fixup)

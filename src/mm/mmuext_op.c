@@ -113,6 +113,7 @@ static void replace_root(struct ext *x, mfn_t *root, mfn_t mfn)
 	if (!mfn_is_none(*root))
 		x->old[x->nr_old++] = *root;
 	*root = mfn;
+	root_changed(x->v);
 }
 
 static int op_new_root(struct ext *x)

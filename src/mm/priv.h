@@ -178,6 +178,8 @@ mfn_t walk_l1_table(const struct vcpu *v, gva_t va);
 // d has a new level 4 table, or entry `index` of one was written (mm/root.c).
 // Under d's lock.
 void root_made(struct domain *d);
+// v has another kernel or user root.
+void root_changed(struct vcpu *v);
 void root_entry_written(struct domain *d, mfn_t table, u32 index);
 
 // Which processors a guest wants flushed.

@@ -68,17 +68,30 @@ static struct root_pair *find_pair(struct vcpu *v)
 	return p;
 }
 
+// Behind an open gate.
+static bool users_may_share(struct vcpu *v)
+{
+	const struct root_pair *p = find_pair(v);
+
+	v->users_version = p->agree ? p->version : 0;
+	return p->agree;
+}
+
 static mfn_t wanted_root(struct vcpu *v)
 {
-	if (v->in_kernel)
-		return v->kernel_root;
-	if (v->domain->open_gate && find_pair(v)->agree)
-		return v->kernel_root;
-	return v->user_root;
+	v->one_root =
+		v->domain->open_gate && (v->in_kernel || users_may_share(v));
+	return v->in_kernel || v->one_root ? v->kernel_root : v->user_root;
+}
+
+void root_changed(struct vcpu *v)
+{
+	v->users_version = 0;
 }
 
 void root_load(struct vcpu *v)
 {
+	root_changed(v);
 	// Who writes to a root of v's either sees that v is loaded here, or has
 	// counted up the version before we look (root_entry_written).
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
