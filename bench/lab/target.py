@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""Drives one booted machine of the lab and takes its rows.
+
+Lines of the console that start with @@ are the lab's. At the first and the
+last line of each row the harness looks at the machine from outside as well:
+how long its processors were busy (so all that hypervisor, control domain and
+device emulation did for the row is in it), how long they had to wait for a
+processor of the host, and how often the emulated TLBs were flushed.
+"""
+
+import glob
+import os
+import re
+
+import machine
+from lab import images
+
+LINE = r"@@ ([^\r\n]*)[\r\n]"
+END = r"RF-DONE (\d+)[\r\n]"
+HV = {"ringfort": os.path.join(machine.BUILD, "ringfort"),
+      "xen": os.path.join(machine.BUILD, "oracle", "xen.elf")}
+QUANTILES = (1, 10, 25, 50, 75, 90, 99, 99.9, 100)
+
+
+class Computer(machine.Machine):
+    """The machine of a settings.Host."""
+
+    def __init__(self, host, computer, disks, icount=False):
+        self.linux = host.boot == "linux"
+        words = "rf.tools=%s quiet" % ("0" if self.linux else "wait")
+        # One processor for the rows, whatever the hypervisor has besides.
+        alone = self.linux and not host.settings[0].guest
+        if alone:
+            words += " maxcpus=1"
+        append = "dom0_mem=%dM dom0_max_vcpus=1 %s" % (
+            computer.dom0_mem, host.append)
+        extra = ["-icount", "shift=0,sleep=off"] if icount else []
+        for path, mode in disks:
+            extra += ["-drive", "file=%s,if=virtio,format=raw,%s"
+                      % (path, mode)]
+        if self.linux:
+            # The emulated TSC is steady, though CPUID does not say so.
+            append = "console=ttyS0 panic=-1 tsc=reliable " + words
+        super().__init__(
+            "bench/" + host.name, kernel=computer.kernel,
+            hv=machine.kernel(computer.kernel) if self.linux
+            else HV[host.boot], append=append, dom0="panic=-1 " + words,
+            files=images.files(computer.kernel), mem=str(computer.mem),
+            cpus=1 if icount else computer.cpus, cpu=computer.cpu,
+            extra=extra)
+        self.argv[self.argv.index("-accel") + 1] = computer.accel
+
+    def _kernel_options(self, append, modules):
+        options = super()._kernel_options(append, modules)
+        if self.linux:
+            options[options.index("-append") + 1] = append
+            options[options.index("-initrd") + 1] = modules[1][0]
+        return options
+
+    def load(self):
+        """Seconds its processors ran so far, and waited for the host's."""
+        ran = waited = 0
+        for path in glob.glob("/proc/%d/task/*/comm" % self.qemu.pid):
+            try:
+                with open(path, encoding="ascii") as f:
+                    if not f.read().startswith("CPU"):
+                        continue
+                with open(path[:-4] + "schedstat", encoding="ascii") as f:
+                    one, two, _ = f.read().split()
+            except OSError:
+                continue
+            ran += int(one) / 1e9
+            waited += int(two) / 1e9
+        return ran, waited
+
+    def flushes(self):
+        """Full and partial flushes of the emulated TLBs; None on hardware."""
+        said = self.ask("human-monitor-command",
+                        **{"command-line": "info jit"})
+        found = re.findall(r"TLB (?:full|partial) flushes\s+(\d+)", said)
+        return sum(map(int, found)) if found else None
+
+
+class Target:
+    """A booted machine at its shell, and what it has said so far."""
+
+    def __init__(self, m, record):
+        self.m = m
+        self.record = record  # called with one dictionary for each finding
+        self.exits = None
+        self.began = None
+
+    def boot(self):
+        wall = self.m.dom0_up(timeout=300)
+        busy = self.m.load()[0]
+        if not self.m.linux:
+            said = self.m.expect(r"RINGFORT-TOOLS-(UP|FAILED) [^\r\n]*[\r\n]",
+                                 timeout=120)
+            if said[1] == "FAILED":
+                raise machine.Failure("Xen's tools did not start: " +
+                                      self.m.log)
+        self.m.shell()
+        self.do("/lab/host prepare")
+        return {"wall": wall, "busy": busy}
+
+    def do(self, command, timeout=120):
+        """A command that has to succeed; what it printed."""
+        status, said = self.m.run(command, timeout=timeout)
+        if status:
+            raise machine.Failure("%s: %s\n%s" % (self.m.name, command, said))
+        return said
+
+    def numbers(self, command, key, timeout=120):
+        """The numbers of the lines "@@ KEY …" that a command prints."""
+        found = re.findall(r"@@ %s ([^\r\n]*)" % key, self.do(command,
+                                                              timeout))
+        return [line.split() for line in found]
+
+    def follow(self, command, setting, timeout=300, lines=None):
+        """Run a command that prints rows, and record them for a setting.
+
+        lines: called with each line's words; its result, if any, is the
+        setting from there on.
+        """
+        self.m.send("echo RF-'BEGIN'; %s; echo RF-'DONE' $?\n" % command)
+        self.m.expect(r"RF-BEGIN[\r\n]+", timeout=60)
+        start = self.m.load()[0]
+        end = self.m.now + timeout * machine.SCALE
+        while True:
+            got = self.m.expect(LINE, END, timeout=max(1, end - self.m.now))
+            if got[0].startswith("RF"):
+                return int(got[1])
+            words = got[1].split()
+            if words:
+                setting = self._line(words, setting, start) or setting
+                if lines:
+                    setting = lines(words) or setting
+
+    def _line(self, words, setting, start):
+        kind, rest = words[0], words[1:]
+        if kind == "section":
+            return rest[0]
+        if kind == "exits":
+            self.exits = int(rest[0])
+        elif kind == "begin":
+            self.began = self._look()
+        elif kind == "row":
+            self._row(rest, setting)
+        elif kind == "up":
+            self.record({"setting": setting, "row": "guest_boot", "unit": "s",
+                         "value": float(rest[-1]),
+                         "busy": self.m.load()[0] - start})
+        elif kind == "fail":
+            self.record({"setting": setting, "row": rest[0],
+                         "failed": " ".join(rest[1:])})
+        elif kind == "note":
+            self.record({"setting": setting, "note": " ".join(rest)})
+        return None
+
+    def _look(self):
+        return (*self.m.load(), self.m.flushes(), self.exits)
+
+    def _row(self, words, setting):
+        name, unit = words[:2]
+        value, median, mean, operations, *quantiles = map(float, words[2:])
+        found = {"setting": setting, "row": name, "unit": unit,
+                 "value": value, "median": median, "mean": mean,
+                 "operations": operations}
+        if quantiles:
+            found["quantiles"] = quantiles
+        if self.began:
+            found.update(self._outside(self.began, operations))
+        self.began = None
+        self.record(found)
+
+    def _outside(self, before, operations):
+        """What the row cost, seen from outside, for each operation."""
+        ran, waited, flushes, exits = self._look()
+        run, wait = ran - before[0], waited - before[1]
+        found = {"busy_ns": run / operations * 1e9,
+                 "disturbed": round(wait / (run + wait), 3)
+                 if run + wait else 0}
+        if flushes is not None:
+            found["flushes"] = (flushes - before[2]) / operations
+        if exits is not None and before[3] is not None:
+            found["exits"] = (exits - before[3]) / operations
+        return found
+
+    def idle(self, setting, seconds):
+        """How busy the processors are when nothing is to be done."""
+        before, start = self.m.load()[0], self.m.now
+        self.m.silence(seconds)
+        busy = (self.m.load()[0] - before) / (self.m.now - start)
+        self.record({"setting": setting, "row": "idle", "unit": "% of a CPU",
+                     "value": busy * 100})
