@@ -101,7 +101,7 @@ class Computer:
     """The emulated computer, the same for all."""
     cpu: str = "qemu64,+npt"
     cpus: int = 2
-    mem: int = 4096
+    mem: int = 6144
     dom0_mem: int = 768
     guest_mem: int = 192
     disk: int = 256  # MiB, for the disk rows

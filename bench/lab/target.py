@@ -23,9 +23,13 @@ QUANTILES = (1, 10, 25, 50, 75, 90, 99, 99.9, 100)
 
 
 class Computer(machine.Machine):
-    """The machine of a settings.Host."""
+    """The machine of a settings.Host.
 
-    def __init__(self, host, computer, disks, icount=False):
+    scripts: {name: commands}, files /lab/NAME in it; a console is no place
+    for long lines.
+    """
+
+    def __init__(self, host, computer, disks, scripts, icount=False):
         self.linux = host.boot == "linux"
         words = "rf.tools=%s quiet" % ("0" if self.linux else "wait")
         # One processor for the rows, whatever the hypervisor has besides.
@@ -45,7 +49,9 @@ class Computer(machine.Machine):
             "bench/" + host.name, kernel=computer.kernel,
             hv=machine.kernel(computer.kernel) if self.linux
             else HV[host.boot], append=append, dom0="panic=-1 " + words,
-            files=images.files(computer.kernel), mem=str(computer.mem),
+            files={**images.files(computer.kernel), **{
+                "/lab/" + name: text.encode()
+                for name, text in scripts.items()}}, mem=str(computer.mem),
             cpus=1 if icount else computer.cpus, cpu=computer.cpu,
             extra=extra)
         self.argv[self.argv.index("-accel") + 1] = computer.accel
@@ -81,6 +87,20 @@ class Computer(machine.Machine):
         return sum(map(int, found)) if found else None
 
 
+def hypervisor_counters(m):
+    """Ringfort's counters, by its debug key c; all processors together."""
+    m.send("\x01\x01\x01")
+    m.expect(r"input goes to the hypervisor[^\r\n]*[\r\n]")
+    m.send("c\x01\x01\x01")
+    m.expect(r"input goes to dom0[^\r\n]*[\r\n]")
+    said = m.child.before.decode("latin1")
+    totals = {}
+    for line in re.findall(r"counters:([^\r\n]*)", said):
+        for key, n in re.findall(r"(\w+)=(\d+)", line):
+            totals[key] = totals.get(key, 0) + int(n)
+    return totals
+
+
 class Target:
     """A booted machine at its shell, and what it has said so far."""
 
@@ -89,6 +109,10 @@ class Target:
         self.record = record  # called with one dictionary for each finding
         self.exits = None
         self.began = None
+        self.idle_from = None
+        self.counting = False
+        self.counters = None
+        self.counted = None  # the row that the next counters belong to
 
     def boot(self):
         wall = self.m.dom0_up(timeout=300)
@@ -143,6 +167,7 @@ class Target:
         if kind == "exits":
             self.exits = int(rest[0])
         elif kind == "begin":
+            self._counters()
             self.began = self._look()
         elif kind == "row":
             self._row(rest, setting)
@@ -150,6 +175,17 @@ class Target:
             self.record({"setting": setting, "row": "guest_boot", "unit": "s",
                          "value": float(rest[-1]),
                          "busy": self.m.load()[0] - start})
+        elif kind == "idle":
+            self.idle_from = (self.m.load()[0], self.m.now)
+        elif kind == "idled":
+            busy, start = self.idle_from
+            self.record({"setting": setting, "row": "idle",
+                         "unit": "% of a CPU", "value": 100 *
+                         (self.m.load()[0] - busy) / (self.m.now - start)})
+        elif kind == "soak":
+            self.record({"setting": setting, "row": "soak", "unit": "s",
+                         "value": float(rest[0]), "passed": int(rest[1]),
+                         "errors": int(rest[2])})
         elif kind == "fail":
             self.record({"setting": setting, "row": rest[0],
                          "failed": " ".join(rest[1:])})
@@ -171,7 +207,20 @@ class Target:
         if self.began:
             found.update(self._outside(self.began, operations))
         self.began = None
+        self.counted = found
         self.record(found)
+
+    def _counters(self):
+        """With "rows -p": the hypervisor's own counters, between rows."""
+        if not self.counting:
+            return
+        before, self.counters = self.counters, hypervisor_counters(self.m)
+        if self.counted and before:
+            per = self.counted["operations"]
+            self.counted["counters"] = {
+                k: (n - before.get(k, 0)) / per
+                for k, n in self.counters.items()}
+        self.counted = None
 
     def _outside(self, before, operations):
         """What the row cost, seen from outside, for each operation."""
@@ -186,10 +235,3 @@ class Target:
             found["exits"] = (exits - before[3]) / operations
         return found
 
-    def idle(self, setting, seconds):
-        """How busy the processors are when nothing is to be done."""
-        before, start = self.m.load()[0], self.m.now
-        self.m.silence(seconds)
-        busy = (self.m.load()[0] - before) / (self.m.now - start)
-        self.record({"setting": setting, "row": "idle", "unit": "% of a CPU",
-                     "value": busy * 100})

@@ -1,0 +1,394 @@
+# SPDX-License-Identifier: MIT
+"""Interleaved rounds over all machines, kept in a file as they are made.
+
+A round boots every machine once, so what disturbs the host disturbs all
+settings alike; each round begins with another machine. After every boot the
+file is written anew: an interrupted session goes on where it was, and a
+session with a time limit ends with what it has.
+
+The file is JSON:
+
+    about      the host, the versions, the computer, the command
+    options    what was asked for
+    visits     [{round, host, seconds, error, findings: [...]}]
+
+A finding is a row of a setting (see target.py), or a note.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import sys
+import time
+
+import machine
+from lab import images, settings, target
+
+LOOP = "10.9.2.1"
+PEER = {"xen": "10.9.0.1", "emulated": "10.9.0.1", "virtio": "10.9.1.1"}
+DISK = {"xen": "/dev/xvda", "emulated": "/dev/sda", "virtio": "/dev/vda"}
+CARD = {"xen": "eth0:10.9.0.2", "emulated": "eth0:10.9.0.2",
+        "virtio": "eth1:10.9.1.2"}
+NEIGHBOURS = ("cpu", "memory", "process", "timer")
+VICTIM = ("syscall_null", "fork_exec", "switch_2", "lat_wakeup", "lat_timer")
+COUNTED = ("syscall_null", "signal_handle", "fault_anon", "fork_exec",
+           "switch_2")
+
+
+@dataclasses.dataclass
+class Options:
+    """What a session does. Times in seconds unless they say otherwise."""
+    hosts: tuple = tuple(h.name for h in settings.HOSTS)
+    rounds: int = 5
+    minutes: float = None      # begin nothing that would end later
+    row_ms: int = 200
+    idle: int = 4
+    guests: tuple = (1, 2, 4, 8, 16, 32)
+    guests_tcg: int = 4        # translation inside an emulator is that slow
+    guest_mem: int = 112
+    vcpus: tuple = (1, 2, 4)
+    window: int = 6
+    neighbours: tuple = NEIGHBOURS
+    tools: int = 3             # each of fio and iperf3's rows
+    soak: int = 60
+    icount: bool = True
+    extra_rounds: int = 1      # rounds that have more than rows
+    rows: tuple = ()           # prefixes; () is all
+
+
+QUICK = {"rounds": 3, "minutes": 12, "row_ms": 40, "idle": 2,
+         "guests": (1, 2, 4), "guests_tcg": 0, "vcpus": (1, 2), "window": 3,
+         "neighbours": ("memory",), "tools": 0, "soak": 0, "icount": False}
+
+
+def _words(command):
+    """As the kernel's command line of a guest has it."""
+    return ",".join(command.split())
+
+
+def _rows(options, more="", tcg=False):
+    ms = options.row_ms // 4 if tcg else options.row_ms
+    return " ".join(["/lab/rows -t %d" % ms, more, *options.rows]).strip()
+
+
+def _io(options, io, peer=None, disk=None):
+    return ["/lab/rows -t %d %s" % (options.row_ms, what) for what in
+            ("-d " + (disk or DISK[io]), "-n " + (peer or PEER[io]))]
+
+
+class Visit:
+    """One boot of one machine: its settings' rows, one part after another."""
+
+    def __init__(self, host, computer, options, more, icount=False):
+        self.host, self.computer, self.options = host, computer, options
+        self.more = more  # and what is measured only once in a session
+        self.icount = icount
+        self.findings = []
+        self.guests = [s for s in host.settings if s.guest and not s.rows_of]
+
+    def run(self):
+        disk = os.path.join(images.OUT, "disk.%d" % os.getpid())
+        if os.path.isdir("/dev/shm"):
+            disk = "/dev/shm/ringfort-lab.%d" % os.getpid()
+        with open(disk, "wb") as f:
+            f.truncate(self.computer.disk << 20)
+        tools = images.tools_disk(self.computer.kernel)
+        try:
+            with target.Computer(
+                    self.host, self.computer,
+                    [(disk, "cache=unsafe"), (tools, "readonly=on")],
+                    self._scripts(), self.icount) as m:
+                self.target = target.Target(m, self.findings.append)
+                self._parts()
+        finally:
+            os.unlink(disk)
+
+    def _scripts(self):
+        scripts = {"self": "\n".join(self._own_commands()) + "\n"}
+        for s in self.guests:
+            scripts["guest-" + s.name] = self._guest_command(
+                s, self._guest_plan(s))
+            for kind in self.options.neighbours:
+                scripts["beside-%s-%s" % (kind, s.name)] = \
+                    self._guest_command(s, [_rows(dataclasses.replace(
+                        self.options, rows=VICTIM))], io=False)
+            for n in self.options.vcpus:
+                scripts["vcpus-%d-%s" % (n, s.name)] = self._guest_command(
+                    s, ["/lab/worker -j %d -s %d" % (n, self.options.window)],
+                    io=False, vcpus=n)
+        return scripts
+
+    def _own_commands(self):
+        o = self.options
+        idle = ["echo @@ idle", "sleep %d" % o.idle, "echo @@ idled"]
+        if self.icount:
+            return [_rows(o)]
+        return [_rows(o), *_io(o, None, LOOP, "/dev/vda"), *idle]
+
+    def _guest_plan(self, s):
+        o = self.options
+        plan = [_rows(o, tcg=s.guest == "tcg")]
+        if self.icount:
+            return plan
+        plan += ["echo @@ idle", "sleep %d" % o.idle, "echo @@ idled"]
+        for t in self.host.settings:
+            if t.rows_of == s.name:
+                plan += ["echo @@ section " + t.name, *_io(o, t.io)]
+        return plan + ["echo @@ section " + s.name, *_io(o, s.io)]
+
+    def _guest_command(self, s, plan, io=True, vcpus=1):
+        kinds = [t.io for t in self.host.settings
+                 if t.rows_of == s.name] + [s.io]
+        words = ["lab.name=" + s.name]
+        if io and not self.icount:
+            words += ["lab.modules=" + ",".join(kinds), "lab.net=" + ",".join(
+                CARD[k] for k in kinds)]
+        else:
+            kinds = ["none"]
+        words.append("lab.do=" + "+".join(map(_words, plan)))
+        return "/lab/host run %s g %d %d %s '%s'\n" % (
+            s.guest, self.computer.guest_mem, vcpus, ",".join(kinds),
+            " ".join(words))
+
+    def _parts(self):
+        t, first = self.target, self.host.settings[0]
+        self.findings.append({"setting": self.host.name, "row": "boot",
+                              "unit": "s", **t.boot()})
+        self.findings[-1]["value"] = self.findings[-1].pop("wall")
+        if not first.guest:
+            t.do("/lab/host loop")
+            t.follow("sh /lab/self", first.name, timeout=600)
+        if self.more and not first.guest and not self.guests:
+            self._native_vcpus(first)
+        if not self.guests:
+            return
+        t.do("/lab/host network")
+        if self.host.kvm:
+            t.do("/lab/host kvm " + self.host.kvm)
+        for s in self.guests:
+            self._guest(s)
+
+    def _guest(self, s):
+        slow = 4 if s.guest == "tcg" else 1
+        self._follow_guest("guest-" + s.name, s, 600 * slow)
+        if not self.more or self.icount:
+            return
+        self._attempt("scaling", s, self._scale)
+        self._attempt("vCPUs", s, self._vcpus)
+        self._attempt("neighbours", s, self._neighbours)
+
+    def _attempt(self, what, s, part):
+        """A part that fails is told of and does not end the others."""
+        try:
+            part(s)
+        except machine.Failure as e:
+            self.findings.append({"setting": s.name, "note": "%s: %s" % (
+                what, str(e).splitlines()[0])})
+            if self.target.m.qemu.poll() is not None:
+                raise
+            self.target.m.send("\x03\n")
+            self.target.m.expect("dom0 [^ ]* # ", timeout=30)
+            self.target.m.run("/lab/host clear >/dev/null 2>&1", timeout=120)
+
+    def _follow_guest(self, script, s, timeout=600, mark=None):
+        """Run a guest to its end, and find out whether it got there."""
+        seen = []
+
+        def look(words):
+            seen.append(words[0])
+            if words[0] == "work":
+                self.last_work = list(map(float, words[1:3]))
+
+        before = len(self.findings)
+        self.target.follow("sh /lab/" + script, s.name, timeout, look)
+        for found in self.findings[before:]:
+            found.update(mark or {})
+        if "up" not in seen:
+            raise machine.Failure(self.guest_problem("did not start"))
+        if "down" not in seen:
+            raise machine.Failure(self.guest_problem("stopped half-way"))
+
+    def guest_problem(self, what):
+        """The last words of a guest that did not do what it should."""
+        said = self.target.m.child.before.decode("latin1")
+        words = [line.strip() for line in said.replace("\r", "\n").split("\n")
+                 if line.strip() and not line.startswith("@@")]
+        return "the guest %s: %s" % (what, " / ".join(words[-3:])[:300])
+
+    def _scale(self, s):
+        counts = [n for n in self.options.guests
+                  if s.guest != "tcg" or n <= self.options.guests_tcg]
+        t, running = self.target, 0
+        memory = self._memory()
+        for n in counts:
+            start = t.m.now
+            t.do("/lab/host more %s %d %d %d" % (
+                s.guest, self.options.guest_mem, running + 1, n), 120 * n)
+            self._until_up(n, 60 + 30 * n)
+            took, new = t.m.now - start, n - running
+            running = n
+            self.findings.append({
+                "setting": s.name, "row": "scale", "guests": n,
+                "boot_each": took / new,
+                "memory_each": (memory - self._memory()) / n,
+                **self._window()})
+        t.do("/lab/host clear", 300)
+
+    def _memory(self):
+        said = self.target.do("/lab/host memory")
+        return sum(float(line.split()[2]) for line in said.splitlines()
+                   if line.startswith("@@ "))
+
+    def _until_up(self, n, seconds):
+        limit = int(seconds * machine.SCALE)
+        status, _ = self.target.m.run("/lab/host await %d %d" % (n, limit),
+                                      timeout=2 * seconds + 60)
+        if status:
+            raise machine.Failure("of %d guests not all came up in %d s"
+                                  % (n, limit))
+
+    def _window(self):
+        """What all guests work in some seconds, each by itself."""
+        t = self.target
+        t.do("/lab/host go", 120)
+        t.m.silence(1.5)
+        one = self._worked()
+        before, start = t.m.load()[0], t.m.now
+        t.m.silence(self.options.window)
+        two = self._worked()
+        gone = t.m.now - start
+        return {"rates": [max(0, two[k][1] - one[k][1]) / max(
+                    0.5, two[k][0] - one[k][0]) for k in sorted(one)
+                    if k in two],
+                "busy": (t.m.load()[0] - before) / gone}
+
+    def _worked(self):
+        """{guest: (its seconds, units done)}"""
+        return {name: (float(seconds), float(units)) for name, seconds, units
+                in self.target.numbers("/lab/host work", "worked")}
+
+    def _vcpus(self, s):
+        for n in self.options.vcpus:
+            if s.guest == "tcg" and n > 1:
+                continue
+            self.last_work = None
+            self._follow_guest("vcpus-%d-%s" % (n, s.name), s, 200)
+            self._work_done(s, n)
+
+    def _native_vcpus(self, s):
+        t = self.target
+        for n in self.options.vcpus:
+            if n > self.computer.cpus:
+                continue
+            for cpu in range(1, n):
+                t.do("echo 1 >/sys/devices/system/cpu/cpu%d/online" % cpu)
+            self.last_work = [float(x) for x in t.numbers(
+                "/lab/worker -j %d -s %d" % (n, self.options.window),
+                "work")[-1]]
+            self._work_done(s, n)
+
+    def _work_done(self, s, n):
+        if self.last_work:
+            seconds, units = self.last_work
+            self.findings.append({"setting": s.name, "row": "vcpus",
+                                  "vcpus": n, "rate": units / seconds})
+
+    def _neighbours(self, s):
+        """A few rows beside a guest that behaves badly."""
+        if s.guest == "tcg":
+            return
+        t = self.target
+        for kind in self.options.neighbours:
+            t.do("/lab/host start %s bad %d 2 none 'lab.name=bad "
+                 "lab.do=/lab/worker,-h,%s,-j,2'"
+                 % (s.guest, self.options.guest_mem, kind))
+            self._until_up(1, 60)
+            try:
+                self._follow_guest("beside-%s-%s" % (kind, s.name), s,
+                                   mark={"beside": kind})
+            finally:
+                t.m.run("/lab/host clear", timeout=60)
+
+
+class Session:
+    """All rounds, and the file they are kept in."""
+
+    def __init__(self, path, about, computer, options):
+        self.path, self.computer, self.options = path, computer, options
+        self.data = {"about": about, "options": vars(options), "visits": []}
+        self.start = time.monotonic()
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                self.data = json.load(f)
+
+    def save(self):
+        os.makedirs(os.path.dirname(os.path.abspath(self.path)),
+                    exist_ok=True)
+        with open(self.path + ".new", "w", encoding="utf-8") as f:
+            json.dump(self.data, f, indent=1)
+            f.write("\n")
+        os.rename(self.path + ".new", self.path)
+
+    def _done(self, number, host):
+        return any(v["round"] == number and v["host"] == host
+                   for v in self.data["visits"])
+
+    def _fits(self, number, host):
+        """Round 0 is always made: no setting may be missing."""
+        if not self.options.minutes or number == 0:
+            return True
+        took = [v["seconds"] for v in self.data["visits"]
+                if v["host"] == host and not v.get("more")]
+        took = min(took, default=settings_cost(host))
+        gone = time.monotonic() - self.start
+        return gone + took < self.options.minutes * 60
+
+    def run(self):
+        hosts = [h for h in settings.HOSTS if h.name in self.options.hosts]
+        for number in range(self.options.rounds):
+            turn = number % len(hosts)
+            for host in hosts[turn:] + hosts[:turn]:
+                if not self._done(number, host.name) and self._fits(
+                        number, host.name):
+                    self._visit(number, host)
+        if self.options.icount:
+            for host in hosts:
+                if host.name != "tcg" and not self._done("icount", host.name):
+                    self._visit("icount", host)
+
+    def _visit(self, number, host):
+        more = number != "icount" and number < self.options.extra_rounds
+        print("round %s: %-14s " % (number, host.name), end="",
+              file=sys.stderr, flush=True)
+        start, error = time.monotonic(), None
+        options = self.options
+        if number == "icount":
+            options = dataclasses.replace(options, row_ms=10)
+        for _ in range(2):
+            visit = Visit(host, self.computer, options, more,
+                          icount=number == "icount")
+            try:
+                visit.run()
+                error = None
+                break
+            except machine.Failure as e:
+                error = str(e).splitlines()[0]
+                print("(%s) " % error, end="", file=sys.stderr, flush=True)
+        took = time.monotonic() - start
+        print("%5.0f s, %d findings" % (took, len(visit.findings)),
+              file=sys.stderr, flush=True)
+        self.data["visits"].append({
+            "round": number, "host": host.name, "seconds": round(took, 1),
+            "more": more, "error": error, "findings": visit.findings})
+        self.save()
+
+
+def settings_cost(name):
+    return next(h.cost for h in settings.HOSTS if h.name == name)
+
+
+def free_space():
+    """MiB where the disk of the rows goes."""
+    place = "/dev/shm" if os.path.isdir("/dev/shm") else images.OUT
+    return shutil.disk_usage(place).free >> 20
