@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""The report: one page that needs nothing but itself."""
+
+import base64
+import csv
+import io
+import json
+import math
+import os
+
+import jinja2
+from markupsafe import Markup
+
+from lab import claims, plots, rows, settings, stats
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORDS = {claims.YES: "Yes", claims.NO: "No", claims.EVEN: "About even",
+         claims.NONE: "Not measured", "partly": "Partly"}
+
+
+def shade(ratio):
+    """A table cell's colour: green ahead of native, red far behind it."""
+    if not ratio or ratio <= 0:
+        return ""
+    depth = max(-1, min(1, math.log(ratio) / math.log(20)))
+    hue, strength = (145, -depth) if depth < 0 else (8, depth)
+    return "background:hsl(%d 70%% %d%%)" % (hue, 97 - 27 * strength)
+
+
+def value_table(results, group):
+    """Rows of a group: each setting's value, and times slower than native."""
+    have = [s for s in results.settings()
+            if any(results.series(s.name, r) for r in results.rows(group))]
+    table = []
+    for row in results.rows(group):
+        cells = []
+        for s in have:
+            series = results.series(s.name, row)
+            ratios = results.slower(s.name, "native", row)
+            ratio = stats.median(ratios) if ratios and s.name != "native" \
+                else None
+            spread = stats.spread(series)
+            cells.append({
+                "value": rows.short(stats.median(series)),
+                "ratio": rows.short(ratio) + "×" if ratio else "",
+                "spread": "± %.0f %%" % (100 * spread)
+                if spread is not None else "", "style": shade(ratio)})
+        table.append({"label": rows.label(row), "name": row,
+                      "unit": results.units[row], "cells": cells,
+                      "better": "more" if rows.higher(results.units[row])
+                      else "less"})
+    return {"settings": have, "rows": table}
+
+
+def counts_table(results, key, least=0.005):
+    """Flushes, exits or counters for each operation, from outside."""
+    have = [s for s in results.settings() if any(
+        results.outside(s.name, r, key) for r in results.rows())]
+    names = [r for r in results.rows()
+             if rows.group(r) in ("syscall", "signal", "paging", "process",
+                                  "ipc", "disk", "net")]
+    table = []
+    for row in names:
+        found = [stats.median(list(results.outside(s.name, row, key)
+                                   .values()))
+                 for s in have]
+        if any(v is not None and v > least for v in found):
+            table.append({"label": rows.label(row), "cells": [
+                "–" if v is None else rows.short(v) if v > least else "0"
+                for v in found]})
+    return {"settings": have, "rows": table}
+
+
+def instruction_table(results):
+    have = [s for s in results.settings() if any(
+        results.instructions(s.name, r) for r in results.rows())]
+    table = []
+    for row in results.rows():
+        if results.units[row] not in ("ns", "us", "ms", "ns/page",
+                                      "ns/fault"):
+            continue
+        factor = {"us": 1e3, "ms": 1e6}.get(results.units[row], 1)
+        base = results.instructions("native", row)
+        cells = []
+        for s in have:
+            n = results.instructions(s.name, row)
+            cells.append({
+                "value": rows.short(n * factor) if n else "–",
+                "ratio": rows.short(n / base) + "×"
+                if n and base and s.name != "native" else "",
+                "style": shade(n / base) if n and base and
+                s.name != "native" else ""})
+        if any(c["value"] != "–" for c in cells):
+            table.append({"label": rows.label(row), "cells": cells})
+    return {"settings": have, "rows": table}
+
+
+def counter_table(results):
+    """Ringfort's own counters for each operation of a few rows."""
+    found = [f for f in results.findings if f.get("counters")]
+    shown = []
+    for f in found:
+        moved = {k: v for k, v in f["counters"].items() if v > 0.01}
+        shown.append({
+            "setting": settings.SETTINGS[f["setting"]].label,
+            "row": rows.label(f["row"]),
+            "counters": ", ".join("%s %s" % (k, rows.short(v)) for k, v in
+                                  sorted(moved.items(),
+                                         key=lambda kv: -kv[1]))})
+    return shown
+
+
+def boots(results):
+    table = []
+    for name in [h.name for h in settings.HOSTS]:
+        found = results.find("boot", setting=name)
+        if found:
+            table.append((
+                "The machine: " + name, stats.median(
+                    [f["value"] for f in found]),
+                stats.median([f["busy"] for f in found])))
+    for s in results.settings():
+        found = [f for f in results.find("guest_boot", setting=s.name)
+                 if "beside" not in f]
+        if found:
+            table.append((s.label, stats.median([f["value"] for f in found]),
+                          stats.median([f["busy"] for f in found])))
+    return [(a, rows.short(b), rows.short(c)) for a, b, c in table]
+
+
+def soaks(results):
+    return [{"setting": settings.SETTINGS[f["setting"]].label,
+             "seconds": rows.short(f["value"]), "passed": f["passed"],
+             "errors": f["errors"]} for f in results.find("soak")]
+
+
+def as_csv(results):
+    out = io.StringIO()
+    writer = csv.writer(out)
+    keys = ("round", "host", "setting", "row", "unit", "value", "median",
+            "mean", "operations", "busy_ns", "flushes", "exits", "disturbed",
+            "beside", "guests", "vcpus", "rate", "boot_each", "memory_each")
+    writer.writerow(keys)
+    for f in results.findings:
+        if "row" in f and "failed" not in f:
+            writer.writerow([f.get(k, "") for k in keys])
+    return out.getvalue()
+
+
+def _link(data, kind):
+    return Markup("data:%s;base64,%s" % (kind, base64.b64encode(
+        data.encode()).decode()))
+
+
+def disturbed(results):
+    """How long the emulator waited for the host's processors."""
+    found = [f["disturbed"] for f in results.findings if "disturbed" in f]
+    return (stats.median(found), max(found)) if found else (0, 0)
+
+
+def summary(results, judged):
+    """For each claim: its words, and a table of ratios by setting."""
+    drawn = plots.verdicts(judged)
+    cards = []
+    for claim in judged:
+        others = list(dict.fromkeys(c.other for c in claim.comparisons))
+        whose = list(dict.fromkeys(c.subject for c in claim.comparisons))
+        lines = []
+        for other in others:
+            cells = []
+            for subject in whose:
+                for what in claim.measures:
+                    c = next((c for c in claim.comparisons if (
+                        c.subject, c.other, c.what) == (
+                            subject, other, what)), None)
+                    cells.append(c and {
+                        "ratio": rows.short(c.ratio) + "×",
+                        "verdict": c.verdict, "interval": c.interval and
+                        "95 %%: %s to %s" % tuple(map(rows.short,
+                                                      c.interval))})
+            lines.append({"label": settings.SETTINGS[other].label,
+                          "cells": cells})
+        cards.append({
+            "claim": claim, "word": WORDS[claim.verdict], "lines": lines,
+            "whose": [settings.SETTINGS[s].label for s in whose],
+            "tally": claim.tally(), "plot": Markup(drawn.get(claim.key, ""))})
+    return cards
+
+
+def render(results):
+    judged = claims.judge(results)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE), autoescape=True,
+        trim_blocks=True, lstrip_blocks=True)
+    drawings = {
+        "groups": plots.groups, "busy": plots.busy,
+        "devices": plots.devices, "latencies": plots.latencies,
+        "scaling": plots.scaling, "stability": plots.stability}
+    with plots.matplotlib.rc_context(plots.STYLE):
+        figures = {name: Markup(draw(results) or "")
+                   for name, draw in drawings.items()}
+        cards = summary(results, judged)
+    rounds = sorted({v["round"] for v in results.data["visits"]
+                     if v["round"] != "icount"})
+    return environment.get_template("page.html").render(
+        about=results.about, options=results.options, cards=cards,
+        rounds=len(rounds), figures=figures, settings=results.settings(),
+        kinds=settings.KINDS, missing=[
+            (settings.SETTINGS[k].label, why)
+            for k, why in results.missing().items()],
+        notes=[(settings.SETTINGS[s].label if s in settings.SETTINGS else s,
+                n) for s, n in dict.fromkeys(results.notes)],
+        colours={s.name: plots.colour(s) for s in results.settings()},
+        tables=[(rows.GROUPS[g][0], value_table(results, g))
+                for g in rows.GROUPS if results.rows(g)],
+        flushes=counts_table(results, "flushes"),
+        exits=counts_table(results, "exits"),
+        instructions=instruction_table(results),
+        counters=counter_table(results), boots=boots(results),
+        soaks=soaks(results), disturbed=disturbed(results),
+        failures=[(v["host"], v["round"], v["error"])
+                  for v in results.data["visits"] if v["error"]],
+        json_link=_link(json.dumps(results.data), "application/json"),
+        csv_link=_link(as_csv(results), "text/csv"))
