@@ -5,11 +5,13 @@
 ## make test            every test; ends with "N passed, N failed"
 ## make e2e             only the stories with Debian's kernels
 ##                      (HV=build/oracle/xen.elf: the same on stock Xen)
-## make bench           time to dom0's user space, beside Debian's Xen
+## make bench [QUICK=1] the evaluation beside native, Xen, KVM and translation:
+##                      bench/report/index.html (two hours; QUICK: 12 minutes)
+## make bench-parts     boots, crossings and services, each by itself
 #
 # Serial logs of what failed stay in build/logs.
 
-.PHONY: check test e2e bench
+.PHONY: check test e2e bench bench-parts
 check:
 	@tools/setup build run test
 	+@$(MAKE) --no-print-directory all
@@ -28,6 +30,12 @@ e2e:
 	@tests/run e2e
 
 bench:
+	@tools/setup build run bench
+	+@$(MAKE) --no-print-directory all
+	@bench/evaluate $(if $(QUICK),--quick) $(BENCH)
+	@bench/page build/bench/results.json
+
+bench-parts:
 	@tools/setup build run bench
 	+@$(MAKE) --no-print-directory all
 	@bench/boot

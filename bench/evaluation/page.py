@@ -11,7 +11,7 @@ import os
 import jinja2
 from markupsafe import Markup
 
-from lab import claims, plots, rows, settings, stats
+from evaluation import claims, plots, rows, settings, stats
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = {claims.YES: "Yes", claims.NO: "No", claims.EVEN: "About even",

@@ -13,7 +13,7 @@ import os
 import re
 
 import machine
-from lab import images
+from evaluation import images
 
 LINE = r"@@ ([^\r\n]*)[\r\n]"
 END = r"RF-DONE (\d+)[\r\n]"

@@ -23,7 +23,7 @@ import sys
 import time
 
 import machine
-from lab import images, settings, target
+from evaluation import images, settings, target
 
 LOOP = "10.9.2.1"
 PEER = {"xen": "10.9.0.1", "emulated": "10.9.0.1", "virtio": "10.9.1.1"}
@@ -319,8 +319,24 @@ class Session:
         self.data = {"about": about, "options": vars(options), "visits": []}
         self.start = time.monotonic()
         if os.path.exists(path):
-            with open(path, encoding="utf-8") as f:
-                self.data = json.load(f)
+            self._resume()
+
+    def _resume(self):
+        """Go on with the file, if it is of the same session and not done."""
+        with open(self.path, encoding="utf-8") as f:
+            kept = json.load(f)
+        mine = json.loads(json.dumps(self.data))
+        same = kept["options"] == mine["options"] and all(
+            kept["about"].get(k) == mine["about"].get(k)
+            for k in ("ringfort", "qemu", "computer"))
+        if same and not kept.get("done"):
+            print("going on with %s: %d boots are there" % (
+                self.path, len(kept["visits"])), file=sys.stderr)
+            self.data = kept
+        else:
+            os.rename(self.path, self.path + ".old")
+            print("the results of before are in %s.old" % self.path,
+                  file=sys.stderr)
 
     def save(self):
         os.makedirs(os.path.dirname(os.path.abspath(self.path)),
@@ -356,6 +372,8 @@ class Session:
             for host in hosts:
                 if host.name != "tcg" and not self._done("icount", host.name):
                     self._visit("icount", host)
+        self.data["done"] = True
+        self.save()
 
     def _visit(self, number, host):
         more = number != "icount" and number < self.options.extra_rounds

@@ -11,7 +11,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as pyplot  # noqa: E402
 from matplotlib import ticker  # noqa: E402
 
-from lab import claims, rows, settings, stats  # noqa: E402
+from evaluation import claims, rows, settings, stats  # noqa: E402
 
 COLOURS = {
     "native": "#8a8f98",

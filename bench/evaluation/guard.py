@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from lab import rows, settings, stats
+from evaluation import rows, settings, stats
 
 LEVEL = 0.05
 

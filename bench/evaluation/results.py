@@ -4,7 +4,7 @@
 import json
 from collections import defaultdict
 
-from lab import rows, settings, stats
+from evaluation import rows, settings, stats
 
 
 class Results:

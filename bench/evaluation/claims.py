@@ -9,7 +9,7 @@ With a single round there is no interval, and 10 % are asked for.
 
 from dataclasses import dataclass
 
-from lab import rows, settings, stats
+from evaluation import rows, settings, stats
 
 SUBJECTS = ("ringfort-guest", "ringfort-gate-guest")
 YES, NO, EVEN, NONE = "yes", "no", "even", "not measured"

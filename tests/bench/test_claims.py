@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""What the summary says follows from the rows."""
+
+from evaluation import claims, settings
+from evaluation.results import Results
+
+
+def judged(data):
+    return {c.key: c for c in claims.judge(Results(data=data))}
+
+
+def pick(claim, subject, other, what):
+    return next(c for c in claim.comparisons if (
+        c.subject, c.other, c.what) == (subject, other, what))
+
+
+def test_each_claim_has_each_full_virtualization(made):
+    found = judged(made())
+    full = {s.name for s in settings.SETTINGS.values() if s.kind in (
+        settings.FULL, settings.SOFT)}
+    rows_of = {s.name for s in settings.SETTINGS.values() if s.rows_of}
+    assert set(found) == {"execution", "cpu", "io", "scaling", "stability"}
+    for key, claim in found.items():
+        for subject in claims.SUBJECTS:
+            against = {c.other for c in claim.comparisons
+                       if c.subject == subject}
+            assert against == (full if key == "io" else full - rows_of), key
+
+
+def test_ratios_and_verdicts(made):
+    claim = judged(made())["execution"]
+    behind = pick(claim, "ringfort-guest", "kvm-npt", "speed of all rows")
+    even = pick(claim, "ringfort-gate-guest", "kvm-npt", "speed of all rows")
+    ahead = pick(claim, "ringfort-guest", "tcg", "speed of all rows")
+    assert abs(behind.ratio - 1.5 / 3.3) < 0.03
+    assert abs(ahead.ratio - 25 / 3.3) < 0.3
+    assert [c.verdict for c in (behind, even, ahead)] == ["no", "even", "yes"]
+    assert behind.interval[0] < behind.ratio < behind.interval[1]
+    assert claim.verdict == "partly"
+
+
+def test_one_round_has_no_intervals(made):
+    claim = judged(made(rounds=1))["execution"]
+    assert all(c.interval is None for c in claim.comparisons)
+
+
+def test_a_setting_that_cannot_run_says_why(made):
+    results = Results(data=made(without=("kvm-shadow",)))
+    assert results.missing() == {"kvm-shadow": "it broke",
+                                 "kvm-shadow-emulated": "it broke"}
+
+
+def test_neighbours(made):
+    results = Results(data=made())
+    found = claims.beside(results, "kvm-npt")
+    assert set(found) == {"memory"} and 1.3 < found["memory"] < 1.5
