@@ -105,7 +105,8 @@ def files(kernel):
             "/lab/modules/kvm-amd.ko": _unpacked(kvm)[1],
             "/lab/host": os.path.join(target, "host"),
             "/lab/block": os.path.join(target, "block"),
-            "/lab/vif": os.path.join(target, "vif")}
+            "/lab/vif": os.path.join(target, "vif"),
+            "/lab/tools": os.path.join(target, "tools")}
 
 
 def guest_initrd(kernel):
@@ -113,6 +114,7 @@ def guest_initrd(kernel):
     return machine.archive({
         **programs(), **modules(kernel, GUEST_GROUPS), **keep,
         "/bin/busybox": "/bin/busybox",
+        "/lab/tools": os.path.join(HERE, "target", "tools"),
         "/init": os.path.join(HERE, "target", "init")})
 
 
@@ -151,6 +153,7 @@ def tools_disk(kernel):
     out = os.path.join(OUT, "tools-%s.img" % kernel)
     made_of = [machine.kernel(kernel), os.path.abspath(__file__),
                os.path.join(HERE, "target", "init"),
+               os.path.join(HERE, "target", "tools"),
                *programs().values()]
     if os.path.exists(out) and os.path.getmtime(out) > max(
             map(os.path.getmtime, made_of)):

@@ -103,7 +103,7 @@ def counter_table(results):
         moved = {k: v for k, v in f["counters"].items() if v > 0.01}
         shown.append({
             "setting": settings.SETTINGS[f["setting"]].label,
-            "row": rows.label(f["row"]),
+            "row": rows.label(f["of"]),
             "counters": ", ".join("%s %s" % (k, rows.short(v)) for k, v in
                                   sorted(moved.items(),
                                          key=lambda kv: -kv[1]))})

@@ -32,8 +32,11 @@ CARD = {"xen": "eth0:10.9.0.2", "emulated": "eth0:10.9.0.2",
         "virtio": "eth1:10.9.1.2"}
 NEIGHBOURS = ("cpu", "memory", "process", "timer")
 VICTIM = ("syscall_null", "fork_exec", "switch_2", "lat_wakeup", "lat_timer")
+# Rows whose hypercalls and crossings Ringfort counts; the last only ends the
+# count of the one before.
 COUNTED = ("syscall_null", "signal_handle", "fault_anon", "fork_exec",
-           "switch_2")
+           "switch_2", "lat_syscall")
+TOOLS_DISK = {"xen": "/dev/xvdb", "virtio": "/dev/vdb"}
 
 
 @dataclasses.dataclass
@@ -70,6 +73,10 @@ def _words(command):
 def _rows(options, more="", tcg=False):
     ms = options.row_ms // 4 if tcg else options.row_ms
     return " ".join(["/lab/rows -t %d" % ms, more, *options.rows]).strip()
+
+
+def _counted():
+    return "/lab/rows -t 100 -p 700 " + " ".join(COUNTED)
 
 
 def _io(options, io, peer=None, disk=None):
@@ -113,11 +120,25 @@ class Visit:
                 scripts["beside-%s-%s" % (kind, s.name)] = \
                     self._guest_command(s, [_rows(dataclasses.replace(
                         self.options, rows=VICTIM))], io=False)
+            scripts["tools-" + s.name] = self._guest_command(
+                s, self._tools(s))
+            scripts["counted-" + s.name] = self._guest_command(
+                s, [_counted()], io=False)
             for n in self.options.vcpus:
                 scripts["vcpus-%d-%s" % (n, s.name)] = self._guest_command(
                     s, ["/lab/worker -j %d -s %d" % (n, self.options.window)],
                     io=False, vcpus=n)
         return scripts
+
+    def _tools(self, s):
+        """fio, iperf3 and stress-ng in a guest, as far as asked for."""
+        o, plan = self.options, ["/lab/tools mount " + TOOLS_DISK[s.io]]
+        if o.tools:
+            plan += ["/lab/tools fio %s %d" % (DISK[s.io], o.tools),
+                     "/lab/tools iperf %s %d" % (PEER[s.io], o.tools)]
+        if o.soak:
+            plan.append("/lab/tools soak %d" % o.soak)
+        return plan
 
     def _own_commands(self):
         o = self.options
@@ -159,8 +180,8 @@ class Visit:
         if not first.guest:
             t.do("/lab/host loop")
             t.follow("sh /lab/self", first.name, timeout=600)
-        if self.more and not first.guest and not self.guests:
-            self._native_vcpus(first)
+            if self.more and not self.icount:
+                self._attempt("own extras", first, self._own_extras)
         if not self.guests:
             return
         t.do("/lab/host network")
@@ -169,11 +190,54 @@ class Visit:
         for s in self.guests:
             self._guest(s)
 
+    def _own_extras(self, s):
+        t, o = self.target, self.options
+        if self.host.boot == "ringfort":
+            self._count(lambda: t.follow(_counted(), s.name))
+        if o.tools or o.soak:
+            t.do("/lab/host serve")
+        if o.tools:
+            t.follow("/lab/tools fio /dev/vda %d" % o.tools, s.name)
+            t.follow("/lab/tools iperf %s %d" % (LOOP, o.tools), s.name)
+        if o.soak:
+            t.follow("/lab/tools soak %d" % o.soak, s.name,
+                     timeout=o.soak * 3 + 60)
+        if not self.guests:
+            self._native_vcpus(s)
+
+    def _count(self, part):
+        """The rows of a part are for their counts only."""
+        t, kept = self.target, self.target.record
+
+        def record(found):
+            if "value" in found:
+                found.update(row="count", of=found["row"])
+            kept(found)
+
+        t.counting, t.record = True, record
+        try:
+            part()
+        finally:
+            t.counting, t.record = False, kept
+
+    def _counters(self, s):
+        self._count(lambda: self._follow_guest("counted-" + s.name, s))
+
+    def _run_tools(self, s):
+        o = self.options
+        if not o.tools and not o.soak:
+            return
+        self.target.do("/lab/host serve")
+        self._follow_guest("tools-" + s.name, s, 300 + 3 * o.soak)
+
     def _guest(self, s):
         slow = 4 if s.guest == "tcg" else 1
         self._follow_guest("guest-" + s.name, s, 600 * slow)
         if not self.more or self.icount:
             return
+        if self.host.boot == "ringfort":
+            self._attempt("counters", s, self._counters)
+        self._attempt("fio, iperf3, stress-ng", s, self._run_tools)
         self._attempt("scaling", s, self._scale)
         self._attempt("vCPUs", s, self._vcpus)
         self._attempt("neighbours", s, self._neighbours)
