@@ -42,6 +42,15 @@ def colour(setting):
     return COLOURS.get(setting.name, "#444444")
 
 
+def plain(setting):
+    """A setting's label where its guests' devices do not matter."""
+    return setting.label.removesuffix(", virtio")
+
+
+def _title(words):
+    return words[0].upper() + words[1:]
+
+
 def _svg(figure, name):
     """A figure as an <svg> element whose ids are its own."""
     out = io.StringIO()
@@ -68,7 +77,7 @@ def _log_axis(axis, values):
     low, high = (min(values), max(values)) if values else (0.5, 2)
     spread = high / low
     axis.set_major_locator(ticker.LogLocator(
-        subs=(1, 2, 5) if spread < 50 else (1,), numticks=12))
+        subs=(1, 2, 5) if spread < 30 else (1,), numticks=12))
     axis.set_minor_locator(ticker.NullLocator())
 
 
@@ -106,7 +115,10 @@ def _bars(axes, items, title, unit="", baseline=None, log=True, best=None):
     axes.set_yticks(range(len(items)), [i[0] for i in items], fontsize=8)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.set_title(title + (" (%s)" % unit if len(unit) > 1 else ""))
+    axes.set_title(_title(title))
+    if len(unit) > 1:
+        axes.set_title(unit, loc="right", fontsize=7.5, weight="normal",
+                       color="#5b6470")
 
 
 def _panels(count, across=3, height=2.2, width=11.5):
@@ -130,7 +142,7 @@ def groups(results):
         for s in others:
             found = results.group_slower(s.name, "native", (group,))
             if found:
-                items.append((s.label, colour(s), stats.geometric_mean(
+                items.append((plain(s), colour(s), stats.geometric_mean(
                     [stats.median(r) for r in found.values()]),
                     stats.geometric_interval(found)))
         _bars(axes, items, rows.GROUPS[group][0], "×", baseline=1)
@@ -149,11 +161,11 @@ def busy(results):
         for s in others:
             found = results.busier(s.name, "native", (group,))
             if found and s.name != "native":
-                items.append((s.label, colour(s), stats.geometric_mean(
+                items.append((plain(s), colour(s), stats.geometric_mean(
                     [stats.median(r) for r in found.values()]),
                     stats.geometric_interval(found)))
         _bars(axes, items, rows.GROUPS[group][0], "×", baseline=1)
-    items = [(s.label, colour(s), results.median(s.name, "idle"),
+    items = [(plain(s), colour(s), results.median(s.name, "idle"),
               stats.interval(results.series(s.name, "idle")))
              for s in others]
     _bars(panels[-1], items, "Idle", "% of a processor", log=False)
@@ -175,7 +187,7 @@ def devices(results):
                   stats.interval(results.series(s.name, row)))
                  for s in others]
         unit = results.units[row]
-        _bars(axes, items, rows.label(row), unit + (
+        _bars(axes, items, rows.label(row), unit.replace("us", "µs") + (
             ", more is better" if rows.higher(unit) else
             ", less is better"))
     figure.tight_layout(w_pad=2, h_pad=2)
@@ -210,7 +222,7 @@ def latencies(results):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
         axes.set_xticks(range(len(LEVELS)), LEVELS, fontsize=7.5)
-        axes.set_title(rows.label(row) + " (µs)")
+        axes.set_title(_title(rows.label(row)) + " (µs)")
     figure.supxlabel("quantile, %", fontsize=9)
     figure.tight_layout(w_pad=2, h_pad=2)
     _legend(figure, seen)
@@ -235,7 +247,7 @@ def scaling(results):
 
     def curve(axes, s, points):
         if points:
-            seen[s.label], = axes.plot(*zip(*sorted(points.items())), lw=1.8,
+            seen[plain(s)], = axes.plot(*zip(*sorted(points.items())), lw=1.8,
                                        marker="o", ms=4, color=colour(s))
 
     kinds = (
@@ -254,8 +266,10 @@ def scaling(results):
             best = max(sum(f["rates"]) for f in points.values())
             curve(axes, s, {n: value(f, best) for n, f in points.items()})
         axes.set_title(title)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, axes.get_ylim()[1] * 1.05)
         axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_locator(ticker.FixedLocator(sorted({
+            f["guests"] for f in results.find("scale")})))
         axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%d"))
         axes.set_xlabel("guests", fontsize=8)
     for s in smp:
@@ -293,20 +307,21 @@ def stability(results):
         for patch, (s, _) in zip(drawn["boxes"], shown):
             patch.set(facecolor=colour(s), edgecolor=INK, linewidth=0.6)
         axes.set_yticks(range(1, len(shown) + 1),
-                        [s.label for s, _ in shown], fontsize=8)
+                        [s.label for s, _ in shown], fontsize=7.5)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set_title("All rows, rounds from their median (%)")
     else:
         axes.set_axis_off()
-    items = [(s.label, colour(s), stats.geometric_mean(
+    items = [(plain(s), colour(s), stats.geometric_mean(
         [t for r in ("lat_wakeup", "lat_timer")
-         if (t := claims.tail(results, s.name, r))]), None) for s in have]
+         if (t := claims.tail(results, s.name, r))]), None) for s in have
+        if not s.rows_of]
     _bars(panels[1], items, "Latency: 99 % over 50 %", "×", baseline=1)
     items = []
     for s in have:
         for kind, times in sorted(claims.beside(results, s.name).items()):
-            items.append(("%s · %s" % (s.label, kind), colour(s), times,
+            items.append(("%s · %s" % (plain(s), kind), colour(s), times,
                           None))
     _bars(panels[2], items, "Slower beside a bad neighbour", "×", baseline=1)
     figure.tight_layout(w_pad=2)
@@ -327,9 +342,10 @@ def _verdict(claim):
     for axes, what in zip(grid[0], claim.measures):
         _ratios(axes, others, [c for c in claim.comparisons
                                if c.what == what])
-        axes.set_title(what[0].upper() + what[1:])
+        axes.set_title(_title(what))
     grid[0][0].set_yticks(range(len(others)), [
-        settings.SETTINGS[o].label for o in others], fontsize=8.5)
+        settings.SETTINGS[o].label if claim.key == "io"
+        else plain(settings.SETTINGS[o]) for o in others], fontsize=8.5)
     grid[0][0].set_ylim(len(others) - 0.45, -0.55)
     seen = {settings.SETTINGS[c.subject].label: pyplot.Line2D(
         [], [], marker="o", ls="", color=colour(settings.SETTINGS[

@@ -46,6 +46,9 @@ double now(void);
 /* Take reps of op until the row's time is used up. */
 void measure(op_fn *op);
 
+/* Nanoseconds for a row that wants most of them, less when all are short. */
+double row_time(double most);
+
 /* For rows that time themselves: while (more()) ... rep(ns, operations). */
 int more(void);
 void rep(double ns, double operations);

@@ -18,7 +18,7 @@
 #define BLOCK (128 << 10)
 #define SMALL 4096
 #define THREADS 8
-#define ROW_NS 4e8
+#define ROW_NS row_time(4e8)
 
 const char *disk_path;
 

@@ -31,7 +31,6 @@ static void calibrate(void)
 	ns_per_tick = (end - start) / (double)(ticks() - from);
 }
 
-/* Time for 40000 events or the row's time, whichever is first. */
 static int running(double start, double ns)
 {
 	return now() - start < ns;
@@ -55,7 +54,7 @@ static void run_timer(void)
 	double start;
 
 	prctl(PR_SET_TIMERSLACK, 1);
-	for (start = now(); running(start, 1e9);) {
+	for (start = now(); running(start, row_time(1e9));) {
 		double began = now();
 
 		nanosleep(&wanted, NULL);
@@ -92,7 +91,7 @@ static void run_wakeup(void)
 	CHECK(bell[1]);
 	if (pthread_create(&thread, NULL, listener, NULL))
 		fail("pthread_create");
-	for (start = now(); running(start, 5e8);) {
+	for (start = now(); running(start, row_time(5e8));) {
 		usleep(200); /* let it go to sleep */
 		rung = ticks();
 		CHECK(write(bell[0], &one, sizeof(one)));
@@ -108,7 +107,7 @@ static void run_gaps(void)
 
 	calibrate();
 	limit = 2000 / ns_per_tick; /* 2 us */
-	for (start = now(); running(start, 1e9);) {
+	for (start = now(); running(start, row_time(1e9));) {
 		last = ticks();
 		for (int i = 0; i < 20000; i++) {
 			next = ticks();

@@ -17,7 +17,7 @@
 #define PORT 5001
 #define CHUNK 65536
 #define STREAMED (256 << 10)
-#define ROW_NS 4e8
+#define ROW_NS row_time(4e8)
 
 const char *net_peer;
 

@@ -10,7 +10,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
-from conftest import TOP
+from conftest import TOP, Made
 from evaluation import settings
 
 PLOTS = 11  # five claims, and six of their own
@@ -31,15 +31,20 @@ def browser():
     driver.quit()
 
 
-@pytest.fixture
-def shown(browser, made, tmp_path):
-    """The page of some results, shown."""
+@pytest.fixture(scope="module")
+def shown(browser, tmp_path_factory):
+    """The page of some results, shown; each is made once."""
+    folder, pages = tmp_path_factory.mktemp("pages"), {}
+
     def show(**options):
-        data, page = tmp_path / "results.json", tmp_path / "page.html"
-        data.write_text(json.dumps(made(**options)))
-        subprocess.run([os.path.join(TOP, "bench", "page"), data, page],
-                       check=True)
-        browser.get("file://%s" % page)
+        key = str(options)
+        if key not in pages:
+            data = folder / ("%d.json" % len(pages))
+            pages[key] = folder / ("%d.html" % len(pages))
+            data.write_text(json.dumps(Made(**options).data))
+            subprocess.run([os.path.join(TOP, "bench", "page"), data,
+                            pages[key]], check=True)
+        browser.get("file://%s" % pages[key])
         return browser
     return show
 
@@ -81,7 +86,7 @@ def test_each_claim_is_answered(shown):
 
 
 def test_nothing_comes_from_elsewhere(shown):
-    browser = shown(rounds=2)
+    browser = shown(rounds=4)
     asked = browser.execute_script(
         "return performance.getEntriesByType('resource').map(e => e.name)")
     assert [url for url in asked if not url.startswith("data:")] == []
@@ -91,7 +96,7 @@ def test_nothing_comes_from_elsewhere(shown):
 
 
 def test_the_data_is_in_the_page(shown):
-    browser = shown(rounds=2)
+    browser = shown(rounds=4)
     links = browser.find_elements(By.CSS_SELECTOR, "a[download]")
     assert [e.get_attribute("download") for e in links] == [
         "ringfort-evaluation.json", "ringfort-evaluation.csv"]
