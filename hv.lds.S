@@ -35,6 +35,13 @@ SECTIONS {
 		gate_text_end = .;
 	} :image
 
+	.closed.text ALIGN(4096) : AT(ADDR(.closed.text) - IMAGE_BASE + IMAGE_PHYS) {
+		closed_text_start = .;
+		KEEP(*(.closed.text))
+		closed_text_end = .;
+		. = ALIGN(4096); // guests see its last page whole
+	} :image
+
 	.text ALIGN(4096) : AT(ADDR(.text) - IMAGE_BASE + IMAGE_PHYS) {
 		*(.text .text.*)
 	} :image
@@ -89,4 +96,5 @@ SECTIONS {
 }
 
 ASSERT(gate_text_end - gate_text_start <= 4096, "entry stubs: one page")
+ASSERT(closed_text_end - closed_text_start <= 8192, "closed gate: two pages")
 ASSERT(image_end - image_start <= 0x1000000, "fits the boot page tables")

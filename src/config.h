@@ -41,6 +41,11 @@
 #define PERCPU_IST_DB		0x0b000
 #define PERCPU_STACK		0x10000	// main stack, guard page below
 #define PERCPU_STACK_SIZE	0x08000
+#define PERCPU_CLOSED_TEXT	0x19000	// closed gate: entry and exit, 2 pages
+#define PERCPU_CLOSED_RO	0x1b000	// what that needs to know, and the TSS
+#define PERCPU_CLOSED_RW	0x1c000	// its scratch words and stacks
+#define PERCPU_CLOSED_INFO	0x1d000	// the vCPU's vcpu_info; on its roots only
+#define PERCPU_CLOSED_IDT	0x1e000	// its IDT
 #define PERCPU_GDT		0x20000	// 16 pages: 14 guest, 1 ours, 1 empty
 #define PERCPU_LDT		0x30000	// 16 pages: the vCPU's LDT
 

@@ -77,7 +77,8 @@ struct boot_options {
 	u64 dom0_mem, dom0_mem_min, dom0_mem_max; // bytes; 0 = not given
 	i64 dom0_mem_less; // dom0_mem=-64M: all but this
 	u32 dom0_max_vcpus; // 0 = not given
-	char dom0_gate[16]; // "", off, open (docs/gate.md)
+	char dom0_gate[16]; // "", off, open... (docs/gate.md)
+	char gate[24]; // "", off, adaptive, on... (docs/gate.md)
 	bool noreboot; // on fatal errors: halt instead of restart
 	bool nosmp;
 	u32 maxcpus; // 0 = all

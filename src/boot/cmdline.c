@@ -38,6 +38,7 @@ static const struct option options[] = {
 	FIELD("dom0-gate", OPT_TEXT, dom0_gate),
 	FIELD("dom0_max_vcpus", OPT_NUMBER, dom0_max_vcpus),
 	{"dom0_mem", OPT_DOM0_MEM, 0, 0},
+	FIELD("gate", OPT_TEXT, gate),
 	FIELD("guest_loglvl", OPT_TEXT, guest_loglvl),
 	FIELD("hpet", OPT_FLAG_INVERTED, no_hpet),
 	FIELD("loglvl", OPT_TEXT, loglvl),

@@ -7,6 +7,7 @@
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "domain/domain.h"
+#include "gate/closed.h"
 #include "hw/cpu.h"
 #include "irq/irq.h"
 #include "irq/watchdog.h"
@@ -80,6 +81,7 @@ static void boot_finish(void)
 	struct cpu *c = cpu_this();
 
 	cpu_init_this(c); // the real IDT
+	gate_init(); // before other processors get their blocks
 	apic_init_boot();
 	apic_init_this();
 	cpu_ipi_init();

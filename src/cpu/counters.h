@@ -45,6 +45,7 @@ enum counter {
 	// Address spaces.
 	CNT_CR3, // CR3 writes, for any reason
 	CNT_CR3_MODE, // of these: guest user/kernel switches
+	CNT_CR3_GATE, // of these: through the closed gate, in and out
 	CNT_CR3_ROOT, // of these: new root, new vCPU
 	CNT_CR4, // CR4 writes
 	CNT_FLUSH, // TLB flushes of the whole, on the processor itself

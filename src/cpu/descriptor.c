@@ -76,6 +76,7 @@ static void window_show(u64 va, const mfn_t *pages, u32 count)
 			continue;
 		WRITE_ONCE(entry[i], want);
 		invlpg(va + i * PAGE_SIZE);
+		mirror_show(cpu_this(), va + i * PAGE_SIZE, want);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "cpu/priv.h"
 
 #include "events/events.h"
+#include "gate/closed.h"
 #include "hw/cpu.h"
 #include "sched/sched.h"
 
@@ -57,6 +58,8 @@ void guest_exit(struct regs *r)
 	if (RF_DEBUG)
 		lock_check_none();
 	c->work = 0;
+	if (unlikely(c->curr->domain->gate | c->closed))
+		gate_leave(c->curr, r);
 }
 
 void cpu_enter_guests(void)

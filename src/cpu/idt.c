@@ -11,30 +11,12 @@
 #include "hw/cpu.h"
 
 #define GATE_INTERRUPT 0x8e00u // present, DPL 0
-#define GATE_DPL3 0x6000u
 
-struct gate {
-	u16 offset_low, selector, type, offset_mid;
-	u32 offset_high, reserved;
-};
+static struct idt_gate idt[256] __attribute__((aligned(4096)));
 
-static struct gate idt[256] __attribute__((aligned(4096)));
-
-static const struct {
-	u8 vector, ist;
-	const char *entry;
-} ist_gates[] = {
-	{VEC_NMI, IST_NMI, gate_nmi},
-	{VEC_MC, IST_MC, gate_machine_check},
-	{VEC_DF, IST_DF, gate_double_fault},
-	{VEC_DB, IST_DB, gate_debug},
-};
-
-static void gate_set(u8 vector, const char *entry, u32 flags)
+void idt_set(struct idt_gate *table, u8 vector, u64 at, u32 flags)
 {
-	u64 at = (u64)entry;
-
-	idt[vector] = (struct gate){
+	table[vector] = (struct idt_gate){
 		.offset_low = (u16)at,
 		.selector = SEL_HV_CS,
 		.type = (u16)(GATE_INTERRUPT | flags),
@@ -43,18 +25,33 @@ static void gate_set(u8 vector, const char *entry, u32 flags)
 	};
 }
 
-void idt_init(void)
+void idt_fill(struct idt_gate *table, const struct idt_entries *e)
 {
 	for (u32 i = 0; i < 32; i++)
-		gate_set((u8)i, gate_trap_stubs + i * 16, 0);
+		idt_set(table, (u8)i, e->traps + i * 16, 0);
 	for (u32 i = 32; i < 256; i++)
-		gate_set((u8)i, gate_irq_stubs + (i - 32) * 8, 0);
-	for (u32 i = 0; i < ARRAY_SIZE(ist_gates); i++)
-		gate_set(ist_gates[i].vector, ist_gates[i].entry,
-			 ist_gates[i].ist);
-	gate_set(VEC_BP, gate_trap_stubs + VEC_BP * 16, GATE_DPL3);
-	gate_set(VEC_OF, gate_trap_stubs + VEC_OF * 16, GATE_DPL3);
-	gate_set(VEC_INT80, gate_irq_stubs + (VEC_INT80 - 32) * 8, GATE_DPL3);
+		idt_set(table, (u8)i, e->irqs + (i - 32) * 8, 0);
+	idt_set(table, VEC_NMI, e->nmi, IST_NMI);
+	idt_set(table, VEC_MC, e->machine_check, IST_MC);
+	idt_set(table, VEC_DF, e->double_fault, IST_DF);
+	idt_set(table, VEC_DB, e->debug, IST_DB);
+	idt_set(table, VEC_BP, e->traps + VEC_BP * 16, IDT_DPL3);
+	idt_set(table, VEC_OF, e->traps + VEC_OF * 16, IDT_DPL3);
+	idt_set(table, VEC_INT80, e->irqs + (VEC_INT80 - 32) * 8, IDT_DPL3);
+}
+
+void idt_init(void)
+{
+	const struct idt_entries e = {
+		.traps = (u64)gate_trap_stubs,
+		.irqs = (u64)gate_irq_stubs,
+		.nmi = (u64)gate_nmi,
+		.machine_check = (u64)gate_machine_check,
+		.double_fault = (u64)gate_double_fault,
+		.debug = (u64)gate_debug,
+	};
+
+	idt_fill(idt, &e);
 }
 
 void idt_load(void)

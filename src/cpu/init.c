@@ -10,6 +10,7 @@
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 
+#include "gate/closed.h"
 #include "hw/cpu.h"
 #include "lib/string.h"
 #include "mm/mm.h"
@@ -69,6 +70,7 @@ static void map_block(u64 base)
 	map_page(base + PERCPU_IST_DB);
 	map_pages(base + PERCPU_STACK, PERCPU_STACK_SIZE);
 	map_page(base + PERCPU_GDT + GDT_PAGE_AT);
+	map_page(base + PERCPU_CLOSED_RO); // the TSS is there
 	descriptor_init_windows(base);
 }
 
@@ -79,7 +81,6 @@ static void tss_fill(struct tss *t, u64 base)
 	t->ist[IST_MC - 1] = base + PERCPU_IST_MC + PAGE_SIZE;
 	t->ist[IST_DF - 1] = base + PERCPU_IST_DF + PAGE_SIZE;
 	t->ist[IST_DB - 1] = base + PERCPU_IST_DB + PAGE_SIZE;
-	t->iomap_base = sizeof(*t); // behind the limit: no port is open
 }
 
 static void gdt_fill(u64 *gdt, const struct tss *t)
@@ -96,6 +97,7 @@ void percpu_setup(u32 cpu, u32 apic_id, u32 acpi_id)
 {
 	u64 base = percpu_base(cpu);
 	struct cpu *c = cpu_of(cpu);
+	struct tss *tss = &gate_ro(cpu)->tss;
 
 	map_block(base);
 	c->self = c;
@@ -103,8 +105,9 @@ void percpu_setup(u32 cpu, u32 apic_id, u32 acpi_id)
 	c->id = cpu;
 	c->apic_id = apic_id;
 	c->acpi_id = acpi_id;
-	tss_fill(&c->tss, base);
-	gdt_fill((u64 *)(base + PERCPU_GDT + GDT_PAGE_AT), &c->tss);
+	tss->iomap_base = sizeof(*tss); // behind the limit: no port is open
+	gdt_fill((u64 *)(base + PERCPU_GDT + GDT_PAGE_AT), tss);
+	gate_init_cpu(c);
 	cpu_count_add(cpu);
 }
 
@@ -117,22 +120,39 @@ static void load_tables(struct cpu *c)
 	load_hv_segments(SEL_HV_CS, SEL_HV_DS);
 	ltr(SEL_TSS);
 	lldt(0);
+}
+
+void syscall_entries_load(const struct syscall_entries *e)
+{
+	wrmsr(MSR_LSTAR, e->syscall);
+	wrmsr(MSR_CSTAR, e->syscall32);
+	if (!(cpu_features.leaf1_d >> 11 & 1)) // SEP
+		return;
+	wrmsr(MSR_SYSENTER_ESP, e->sysenter_rsp);
+	wrmsr(MSR_SYSENTER_EIP, e->sysenter);
+}
+
+void entries_load(struct cpu *c)
+{
+	u64 stub = percpu_base(c->id) + PERCPU_STUB - (u64)gate_text_start;
+	const struct syscall_entries e = {
+		.syscall = stub + (u64)gate_syscall,
+		.syscall32 = stub + (u64)gate_syscall32,
+		.sysenter = stub + (u64)gate_sysenter,
+		.sysenter_rsp = c->stack_top,
+	};
+
+	tss_fill(&gate_ro(c->id)->tss, percpu_base(c->id));
+	syscall_entries_load(&e);
 	idt_load();
 }
 
-static void load_syscall_msrs(struct cpu *c)
+static void load_syscall_msrs(void)
 {
-	u64 stub = percpu_base(c->id) + PERCPU_STUB - (u64)gate_text_start;
-
 	wrmsr(MSR_STAR, (u64)SEL_USER_CS32 << 48 | (u64)SEL_HV_CS << 32);
-	wrmsr(MSR_LSTAR, stub + (u64)gate_syscall);
-	wrmsr(MSR_CSTAR, stub + (u64)gate_syscall32);
 	wrmsr(MSR_FMASK, FMASK_VALUE);
-	if (!(cpu_features.leaf1_d >> 11 & 1)) // SEP
-		return;
-	wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
-	wrmsr(MSR_SYSENTER_ESP, c->stack_top);
-	wrmsr(MSR_SYSENTER_EIP, stub + (u64)gate_sysenter);
+	if (cpu_features.leaf1_d >> 11 & 1) // SEP
+		wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
 }
 
 void cpu_init_this(struct cpu *c)
@@ -151,6 +171,7 @@ void cpu_init_this(struct cpu *c)
 		wrmsr(MSR_TSC_AUX, 0);
 	write_dr7(DR7_DEFAULT);
 	load_tables(c);
-	load_syscall_msrs(c);
+	load_syscall_msrs();
+	entries_load(c);
 	c->online = true;
 }

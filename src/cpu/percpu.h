@@ -63,6 +63,9 @@ struct cpu {
 	u64 xcr0; // what XCR0 holds, 0 without XSAVE
 	u64 tsc_aux; // what the MSR holds
 
+	struct mirrors *mirrors; // for the closed gate (mm/mirror.c), or 0
+	bool closed; // the closed gate's tables and entries are loaded
+
 	u32 flush_stamp; // tlb clock value of our last full flush
 	// Others count wanted up and wait until done has followed.
 	u32 flush_wanted, flush_done;
@@ -71,8 +74,6 @@ struct cpu {
 	struct held_locks locks; // debug builds only
 	u64 alive_ns; // irq/watchdog.c: when it last said so
 	u32 nmi_ask; // what others want to know by NMI
-
-	struct tss tss __attribute__((aligned(16)));
 };
 
 _Static_assert(sizeof(struct cpu) <= PERCPU_DATA_SIZE, "fits its pages");

@@ -21,6 +21,28 @@ void iret_fault(struct regs *r);
 
 // Loads the shared IDT on this processor.
 void idt_load(void);
+struct idt_gate {
+	u16 offset_low, selector, type, offset_mid;
+	u32 offset_high, reserved;
+};
+// Where the gates of an IDT lead.
+struct idt_entries {
+	u64 traps; // 32 stubs of 16 bytes
+	u64 irqs; // 224 of 8 bytes
+	u64 nmi, machine_check, double_fault, debug;
+};
+#define IDT_DPL3 0x6000u // INT n may use it
+// One interrupt gate; flags: IST, IDT_DPL3.
+void idt_set(struct idt_gate *table, u8 vector, u64 at, u32 flags);
+// Fills 256 gates.
+void idt_fill(struct idt_gate *table, const struct idt_entries *e);
+// LSTAR and its like: where SYSCALL and SYSENTER lead, and the latter's stack.
+struct syscall_entries {
+	u64 syscall, syscall32, sysenter, sysenter_rsp;
+};
+void syscall_entries_load(const struct syscall_entries *e);
+// Those of every mode but the closed gate: MSRs, IDT, stacks in the TSS.
+void entries_load(struct cpu *c);
 
 // Where an object of the image lies in memory.
 static inline maddr_t image_maddr(const void *p)
@@ -44,7 +66,7 @@ bool descriptor_is_code64(const struct vcpu *v, u16 sel);
 // Guest kernels always run on these (gate.md D2).
 static inline void kernel_selectors(const struct vcpu *v, struct regs *r)
 {
-	bool ring1 = v->domain->open_gate;
+	bool ring1 = v->domain->open_gate || v->closed;
 
 	r->cs = ring1 ? SEL_RING1_CS : SEL_USER_CS64;
 	r->ss = ring1 ? SEL_RING1_SS : SEL_USER_SS;

@@ -16,6 +16,7 @@
 
 #define OPCODE_INT 0xcd
 #define INT_BYTES 2
+#define OPCODE_IRETQ 0xcf48 // as a little-endian word
 #define ERROR_IDT 0x2 // the error code names an IDT entry
 #define ERROR_OF_INT(n) ((u32)(n) << 3 | ERROR_IDT)
 
@@ -60,7 +61,34 @@ void iret_fault(struct regs *r)
 // try again in ring 1.
 static bool kernel_left_ring1(const struct vcpu *v, const struct regs *r)
 {
-	return v->in_kernel && v->domain->open_gate && (r->cs & 3) == 3;
+	return v->in_kernel && (v->domain->open_gate || v->closed) &&
+	       (r->cs & 3) == 3;
+}
+
+// Behind a closed gate it may jump to low addresses, where SMEP lets ring 1
+// not run. The way out will find it there and make it classic.
+static bool kernel_went_low(const struct vcpu *v, const struct regs *r)
+{
+	return v->in_kernel && v->closed && (r->error & PFEC_I) &&
+	       (r->error & PFEC_P) && (i64)r->rip >= 0;
+}
+
+// The reverse of kernel_left_ring1: it pushed the selectors of ring 1, where it
+// was, and by its IRET it was classic (docs/gate.md). Done for it.
+static bool kernel_returns_to_ring1(struct vcpu *v, struct regs *r)
+{
+	u64 frame[5]; // RIP CS RFLAGS RSP SS
+	u16 opcode;
+
+	if (!v->in_kernel || v->closed || v->domain->open_gate ||
+	    r->error != (SEL_RING1_CS & ~3u) ||
+	    guest_read(&opcode, r->rip, sizeof(opcode)) ||
+	    opcode != OPCODE_IRETQ || guest_read(frame, r->rsp, sizeof(frame)))
+		return false;
+	r->rip = frame[0];
+	r->rflags = guest_rflags(frame[2]);
+	r->rsp = frame[3];
+	return true;
 }
 
 // A write to one of its page tables is the commonest fault of a guest kernel
@@ -75,6 +103,8 @@ static void guest_page_fault(struct vcpu *v, struct regs *r)
 		kernel_selectors(v, r);
 		return;
 	}
+	if (unlikely(kernel_went_low(v, r)))
+		return;
 	if (v->in_kernel && (r->error & (write | PFEC_RSVD)) == write &&
 	    ptwr_fault(v, r, addr))
 		return;
@@ -109,7 +139,8 @@ static void guest_protection_fault(struct vcpu *v, struct regs *r)
 {
 	if (r->error & ERROR_IDT)
 		software_interrupt(v, r);
-	else if (r->error || !emulate_privileged(v, r))
+	else if (r->error ? !kernel_returns_to_ring1(v, r)
+			  : !emulate_privileged(v, r))
 		bounce_trap(v, r, VEC_GP, r->error);
 }
 

@@ -12,6 +12,7 @@
 #include "domain/build.h"
 #include "domain/domain.h"
 #include "domain/scratch.h"
+#include "gate/closed.h"
 #include "hw/x86.h"
 #include "hypercall/hypercall.h"
 #include "lib/string.h"
@@ -121,11 +122,13 @@ static void choose_gate(struct build *b)
 {
 	const struct gate_ask ask = {
 		.option = boot_options.dom0_gate,
+		.closed = gate_dom0_asked_for(),
 		.entry = b->kernel.image.notes.entry,
 		.meltdown = cpu_features.meltdown,
 	};
 	const char *why;
 
+	b->d->gate = gate_policy_dom0();
 	b->d->open_gate = gate_open(&ask, &why);
 	if (why)
 		log_warn("dom0: dom0-gate=%s has no effect: %s\n", ask.option,

@@ -44,6 +44,7 @@ u64 memory_pages(const struct memory_ask *ask);
 
 struct gate_ask {
 	const char *option; // dom0-gate=
+	bool closed; // it is a word of the closed gate's
 	u64 entry; // where the kernel starts
 	bool meltdown; // the processor has that fault
 };

@@ -8,10 +8,10 @@
 bool gate_open(const struct gate_ask *ask, const char **why)
 {
 	*why = NULL;
-	if (!*ask->option || !strcmp(ask->option, "off"))
+	if (!*ask->option || !strcmp(ask->option, "off") || ask->closed)
 		return false;
 	if (strcmp(ask->option, "open") != 0)
-		*why = "it is neither off nor open";
+		*why = "it is none of off, open, closed, adaptive";
 	else if ((i64)ask->entry >= 0)
 		*why = "the kernel runs at low addresses, as its users do";
 	else if (ask->meltdown)

@@ -77,7 +77,7 @@ struct vcpu {
 	// Roots: each holds a type reference of level 4, or is MFN_NONE.
 	mfn_t kernel_root;
 	mfn_t user_root;
-	struct root_pair pair[ROOT_PAIRS]; // open gate only
+	struct root_pair pair[ROOT_PAIRS]; // for gates only
 	u32 last_pair; // the one used last
 	u64 users_version; // root_version for which users may run on the kernel
 		// root as it is; 0: not known to (gate/fast.inc asks)
@@ -118,6 +118,12 @@ struct vcpu {
 	u64 period_last_ns; // when it last was due
 
 	u64 traps_seen, hypercalls; // per-vCPU crossings (gate.md T and H)
+
+	// The closed gate (gate/closed.c).
+	bool closed; // it runs, or last ran, behind it
+	bool closed_wanted; // the crossings speak for it
+	i32 gate_balance; // what they say, see weigh()
+	u64 traps_weighed, hypercalls_weighed; // of the two above
 	u64 count[CNT_MAX]; // cpu/counters.h; by the processor it runs on
 };
 
@@ -127,6 +133,8 @@ struct domain {
 	domid_t id;
 	bool privileged; // the control domain
 	bool open_gate; // its kernel runs in ring 1 (docs/gate.md); never changes
+	u8 gate; // enum gate_policy of the closed one (gate/closed.h)
+	bool gate_told; // why it was classic has been logged
 	u8 handle[16]; // uuid
 	char name[16]; // "d0" for log lines
 

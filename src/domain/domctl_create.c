@@ -2,6 +2,7 @@
 //
 // domctl: a domain's beginning and end, and stopping it in between.
 #include "domain/domctl.h"
+#include "gate/closed.h"
 
 #include "abi/errno.h"
 #include "lib/string.h"
@@ -77,6 +78,7 @@ int domctl_create(const struct domctl *c)
 	d = domain_create_as(id, &config, &err);
 	if (!d)
 		return err;
+	d->gate = gate_policy_guests();
 	first_state(d, a);
 	c->op->domain = id;
 	return 0;

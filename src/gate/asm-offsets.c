@@ -6,6 +6,7 @@
 #include "cpu/percpu.h"
 #include "cpu/priv.h"
 #include "cpu/regs.h"
+#include "gate/closed.h"
 #include "hw/emit.h"
 
 #define OFFSET(name, type, member) EMIT(name, offsetof(type, member))
@@ -39,6 +40,35 @@ void asm_offsets(void)
 	OFFSET(REGS_RFLAGS, struct regs, rflags);
 	OFFSET(REGS_RSP, struct regs, rsp);
 	OFFSET(REGS_SS, struct regs, ss);
+
+	OFFSET(GATE_RO_FULL_CR3, struct gate_ro, full_cr3);
+	OFFSET(GATE_RO_GUEST_CR3, struct gate_ro, guest_cr3);
+	OFFSET(GATE_RO_STACK_TOP, struct gate_ro, stack_top);
+	OFFSET(GATE_RO_INFO, struct gate_ro, info);
+	OFFSET(GATE_RO_SYSCALL_RIP, struct gate_ro, syscall_rip);
+	OFFSET(GATE_RO_SYSCALL_SP, struct gate_ro, syscall_sp);
+	OFFSET(GATE_RO_SYSCALL_MASKS, struct gate_ro, syscall_masks);
+	OFFSET(GATE_RO_FAULT_RIP, struct gate_ro, fault_rip);
+	OFFSET(GATE_RO_FAULT_SP, struct gate_ro, fault_sp);
+	OFFSET(GATE_RO_FAULT_MASKS, struct gate_ro, fault_masks);
+	OFFSET(GATE_RO_USERS_OK, struct gate_ro, users_ok);
+	OFFSET(GATE_RO_IRET_OK, struct gate_ro, iret_ok);
+	OFFSET(GATE_RO_ENTER, struct gate_ro, enter);
+	OFFSET(GATE_RO_WINDOW, struct gate_ro, window);
+	OFFSET(GATE_RO_TRAP, struct gate_ro, trap);
+	OFFSET(GATE_RO_IRQ, struct gate_ro, irq);
+	OFFSET(GATE_RO_IST, struct gate_ro, ist);
+	OFFSET(GATE_RW_RSP, struct gate_rw, rsp);
+	OFFSET(GATE_RW_RAX, struct gate_rw, rax);
+	OFFSET(GATE_RW_RCX, struct gate_rw, rcx);
+	OFFSET(GATE_RW_RDX, struct gate_rw, rdx);
+	OFFSET(GATE_RW_R11, struct gate_rw, r11);
+	OFFSET(GATE_RW_CR2, struct gate_rw, cr2);
+	OFFSET(GATE_RW_IN_KERNEL, struct gate_rw, in_kernel);
+	OFFSET(GATE_RW_SYSCALLS, struct gate_rw, syscalls);
+	OFFSET(GATE_RW_FAULTS, struct gate_rw, faults);
+	OFFSET(GATE_RW_IRETS, struct gate_rw, irets);
+	EMIT(GATE_STACK_BYTES, GATE_STACK_BYTES);
 
 	OFFSET(CPU_GUEST_RSP, struct cpu, guest_rsp);
 	OFFSET(CPU_STACK_TOP, struct cpu, stack_top);

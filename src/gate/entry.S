@@ -133,6 +133,10 @@ END(gate_sysenter)
 
 	.text
 
+	// Where closed.S joins.
+	.globl	trap_common, irq_common, ist_common, exit_to_guest
+	.hidden	trap_common, irq_common, ist_common, exit_to_guest
+
 LOCAL_FUNC(syscall_rest)
 	save_others
 	mov	%rsp, %rdi

@@ -123,6 +123,7 @@
 #define VEC_SYSCALL 0x100 // not a hardware vector: marks SYSCALL frames
 #define VEC_SYSCALL32 0x101
 #define VEC_SYSENTER 0x102
+#define VEC_REFUSED 0x200 // added to the vector: IRET refused the frame with it
 #define VEC_NONE 0x1ff // the frame was not made by an entry of this processor
 #define VEC_INT80 0x80 // system calls of 32-bit programs; never a device's
 // Exceptions for which the processor pushes an error code.

@@ -26,6 +26,7 @@ enum lock_class {
 	LOCK_IO_RULES, // mm/iomem.c
 	LOCK_HVMAP,
 	LOCK_GRANT, // a grant table
+	LOCK_MIRRORS, // a processor's, mm/mirror.c
 	LOCK_KALLOC,
 	LOCK_HEAP,
 	LOCK_PORTS, // irq/pci.c

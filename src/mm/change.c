@@ -72,8 +72,10 @@ int entry_change(struct vcpu *v, const struct map_ask *ask,
 		write_keeping_ad(entry, value);
 	else
 		WRITE_ONCE(*entry, value);
-	if (c->level == 4)
+	if (c->level == 4) {
+		mirror_entry_written(c->table, c->index, value);
 		root_entry_written(ask->d, c->table, c->index);
+	}
 	drop(v, c->level, c->table, old, value);
 	return 0;
 }

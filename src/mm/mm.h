@@ -14,6 +14,7 @@
 #include "hw/layout.h"
 #include "lib/types.h"
 
+struct cpu;
 struct domain;
 struct regs;
 struct vcpu;
@@ -218,9 +219,32 @@ void l4_init_hv_slots(u64 *l4, bool open_gate);
 void root_load(struct vcpu *v);
 // v's mode has changed: the same, unless that root is loaded already.
 void root_switch(struct vcpu *v);
+// Do the lower halves of v's two roots agree, so that its programs may run on
+// the kernel's? Takes the domain's lock. v has a user root.
+bool root_is_shared(struct vcpu *v);
 // Loads any root: hv_root() when a processor goes idle for good. All CR3
 // writes must go through these two: they keep cpu->cr3 and the TLB clock.
 void tlb_load_root(mfn_t root);
+// But for the closed gate's: this says that such a write follows before any
+// guest's memory is used.
+void tlb_flush_follows(void);
+
+// ------------------------------------------------- mirrors (mm/mirror.c)
+// Copies of guests' level 4 tables, each for one processor, that show of the
+// hypervisor the pages of that processor's closed gate only.
+
+// Makes c's. False without memory. The pages of its gate are shown afterwards.
+bool must_check mirror_init(struct cpu *c);
+// The gate's entry for va, in c's block, becomes pte. No flush. Nothing for a
+// processor without mirrors.
+void mirror_show(struct cpu *c, u64 va, u64 pte);
+// This processor's mirror of the root of v's kernel, or MFN_NONE: the table
+// maps itself. Takes the domain's lock.
+mfn_t mirror_of(struct vcpu *v);
+// Entry `index` of a level 4 table became `entry`; the table is one no more.
+// Under the owner's lock.
+void mirror_entry_written(mfn_t table, u32 index, u64 entry);
+void mirror_drop(mfn_t table);
 
 // TLB. A flush reaches every processor that may hold entries of d, and is done
 // when the function returns. local: this processor only.

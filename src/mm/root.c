@@ -81,12 +81,18 @@ static mfn_t wanted_root(struct vcpu *v)
 {
 	v->one_root =
 		v->domain->open_gate && (v->in_kernel || users_may_share(v));
-	return v->in_kernel || v->one_root ? v->kernel_root : v->user_root;
+	return v->in_kernel || v->one_root || v->closed ? v->kernel_root
+							: v->user_root;
 }
 
 void root_changed(struct vcpu *v)
 {
 	v->users_version = 0;
+}
+
+bool root_is_shared(struct vcpu *v)
+{
+	return find_pair(v)->agree;
 }
 
 void root_load(struct vcpu *v)
@@ -133,7 +139,7 @@ static bool is_root_of(const struct vcpu *v, mfn_t table)
 // again; until their interrupts arrive they run on what the kernel has mapped.
 void root_entry_written(struct domain *d, mfn_t table, u32 index)
 {
-	if (!d->open_gate || index >= USER_SLOTS)
+	if ((!d->open_gate && !d->gate) || index >= USER_SLOTS)
 		return;
 	count_up(d);
 	for (u32 i = 0; i < cpu_count(); i++) {

@@ -72,6 +72,15 @@ static bool is_other(struct cpu *c, const void *arg)
 	return c != cpu_this();
 }
 
+// Flushed as of clock value `now`.
+static void flushed(struct cpu *c, u32 now)
+{
+	WRITE_ONCE(c->flush_stamp, now);
+	count(CNT_CR3);
+	if (unlikely((u16)now == 0))
+		flush_where(is_other, NULL, CNT_FLUSH_ASKED_WRAP);
+}
+
 void tlb_load_root(mfn_t root)
 {
 	struct cpu *c = cpu_this();
@@ -79,10 +88,15 @@ void tlb_load_root(mfn_t root)
 
 	c->cr3 = mfn_maddr(root);
 	write_cr3(c->cr3);
-	WRITE_ONCE(c->flush_stamp, now);
-	count(CNT_CR3);
-	if (unlikely((u16)now == 0))
-		flush_where(is_other, NULL, CNT_FLUSH_ASKED_WRAP);
+	flushed(c, now);
+}
+
+// What others conclude from the stamp too early does no harm: the hypervisor
+// uses no guest's addresses until the write, and the guest does not run.
+void tlb_flush_follows(void)
+{
+	flushed(cpu_this(),
+		__atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST));
 }
 
 void tlb_flush_local(void)

@@ -154,8 +154,11 @@ static int put_table(struct frame *f, u32 old)
 {
 	enum frame_type t = type_kind(old);
 
-	if (!(old & FT_PARTIAL))
+	if (!(old & FT_PARTIAL)) {
 		f->aux = ENTRIES;
+		if (t == TYPE_L4)
+			mirror_drop(frame_mfn(f));
+	}
 	set(f, word(t) | 1);
 	if (table_undo(frame_mfn(f), (u32)t)) {
 		set(f, word(t) | FT_PARTIAL | 1);

@@ -10,6 +10,7 @@
 #include "abi/errno.h"
 #include "cpu/counters.h"
 #include "cpu/uaccess.h"
+#include "gate/closed.h"
 #include "irq/watchdog.h"
 #include "mm/mm.h"
 
@@ -68,6 +69,23 @@ void fake_cpus_init(u32 n)
 	}
 	fake_cpu = cpu_of(0);
 	fake_cpus = n;
+}
+
+weak void mirror_show(struct cpu *c, u64 va, u64 pte)
+{
+}
+
+weak void mirror_entry_written(mfn_t table, u32 index, u64 entry)
+{
+}
+
+weak void mirror_drop(mfn_t table)
+{
+}
+
+weak enum gate_policy gate_policy_guests(void)
+{
+	return GATE_CLASSIC;
 }
 
 weak void *kalloc(size_t bytes)

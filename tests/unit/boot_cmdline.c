@@ -42,7 +42,7 @@ static void test_usual_line(void **state)
 		parse("console=com1,vga  dom0_mem=512M\tcom1=115200,8n1 "
 		      "loglvl=all guest_loglvl=warning/all sched=credit2 "
 		      "noreboot dom0_max_vcpus=2 placeholder "
-		      "dom0-gate=open");
+		      "dom0-gate=open gate=adaptive,force");
 
 	assert_string_equal(o->console, "com1,vga");
 	assert_string_equal(o->com[0], "115200,8n1");
@@ -53,6 +53,7 @@ static void test_usual_line(void **state)
 	assert_int_equal(o->dom0_mem, 512ull << 20);
 	assert_int_equal(o->dom0_max_vcpus, 2);
 	assert_string_equal(o->dom0_gate, "open");
+	assert_string_equal(o->gate, "adaptive,force");
 	assert_true(o->noreboot);
 	assert_false(o->nosmp);
 	assert_int_equal(warnings, 0);

@@ -328,12 +328,13 @@ static void test_gate(void **state)
 		struct gate_ask ask;
 		bool open, tells;
 	} cases[] = {
-		{{"", LINUX_BASE, false}, false, false},
-		{{"off", LINUX_BASE, true}, false, false},
-		{{"open", LINUX_BASE, false}, true, false},
-		{{"open", LINUX_BASE, true}, false, true},
-		{{"open", 0x100000, false}, false, true},
-		{{"ajar", LINUX_BASE, false}, false, true},
+		{{"", false, LINUX_BASE, false}, false, false},
+		{{"off", false, LINUX_BASE, true}, false, false},
+		{{"open", false, LINUX_BASE, false}, true, false},
+		{{"open", false, LINUX_BASE, true}, false, true},
+		{{"open", false, 0x100000, false}, false, true},
+		{{"closed", true, LINUX_BASE, true}, false, false},
+		{{"ajar", false, LINUX_BASE, false}, false, true},
 	};
 	const char *why;
 

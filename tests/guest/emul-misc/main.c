@@ -117,7 +117,7 @@ static void verifications(void)
  */
 static void null_ss(void)
 {
-	if (behind_open_gate())
+	if (behind_open_gate() || behind_closed_gate())
 		return;
 	TRY("mov %w0, %%ss", : : "r"(0));
 	expect_fault("null SS", X86_GP, 0);

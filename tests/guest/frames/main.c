@@ -75,10 +75,10 @@ static void handler_state(const struct kind *k, u8 mask)
 {
 	const u64 clear = FL_TF | FL_NT | FL_RF | FL_AC | FL_VM | FL_IOPL;
 
-	check((fault.cs & 0xffff) == kernel_cs(), "%s: handler cs 0x%lx",
-	      k->name, fault.cs);
-	check((fault.ss & 0xffff) == kernel_ss(), "%s: handler ss 0x%lx",
-	      k->name, fault.ss);
+	check(is_kernel_cs(fault.cs), "%s: handler cs 0x%lx", k->name,
+	      fault.cs);
+	check(is_kernel_ss(fault.ss), "%s: handler ss 0x%lx", k->name,
+	      fault.ss);
 	check(!(fault.rflags & clear) && (fault.rflags & FL_IF),
 	      "%s: handler rflags 0x%lx", k->name, fault.rflags);
 	check(fault.mask == mask, "%s: handler upcall mask %u", k->name,

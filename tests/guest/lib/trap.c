@@ -109,14 +109,22 @@ void fault_record(const struct regs *regs)
 #define RING1_CS 0xe019
 #define RING1_SS 0xe039
 
-u16 kernel_cs(void)
+static bool in_mode(u64 sel, u16 ring1, u16 ring3)
 {
-	return behind_open_gate() ? RING1_CS : FLAT_KERNEL_CS;
+	bool gate = behind_open_gate() || behind_closed_gate();
+
+	sel &= 0xffff;
+	return sel == (gate ? ring1 : ring3) || (gate_flips() && sel == ring3);
 }
 
-u16 kernel_ss(void)
+bool is_kernel_cs(u64 cs)
 {
-	return behind_open_gate() ? RING1_SS : FLAT_KERNEL_SS;
+	return in_mode(cs, RING1_CS, FLAT_KERNEL_CS);
+}
+
+bool is_kernel_ss(u64 ss)
+{
+	return in_mode(ss, RING1_SS, FLAT_KERNEL_SS);
 }
 
 const char *trap_name(u64 vector)

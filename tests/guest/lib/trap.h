@@ -32,8 +32,8 @@ enum {
 };
 
 /* What a handler runs on: the flat selectors of the mode the kernel is in. */
-u16 kernel_cs(void);
-u16 kernel_ss(void);
+bool is_kernel_cs(u64 cs);
+bool is_kernel_ss(u64 ss);
 
 /* What the last expected fault looked like. */
 struct fault {

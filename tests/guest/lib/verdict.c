@@ -130,3 +130,13 @@ bool behind_open_gate(void)
 {
 	return cmdline_has("open-gate");
 }
+
+bool gate_flips(void)
+{
+	return cmdline_has("flip-gate");
+}
+
+bool behind_closed_gate(void)
+{
+	return cmdline_has("closed-gate") || gate_flips();
+}

@@ -98,6 +98,9 @@ bool on_stock_xen(void);
 /*
  * The runner says (word "open-gate") that the hypervisor was told dom0-gate=open:
  * the kernel is to run in ring 1. What it can see of that is little: its live
- * selectors, and U=0 in the upper half of its L4s.
+ * selectors, and U=0 in the upper half of its L4s. With dom0-gate=closed it sees
+ * the selectors only, with flip now and then.
  */
 bool behind_open_gate(void);
+bool behind_closed_gate(void); /* flip included */
+bool gate_flips(void);

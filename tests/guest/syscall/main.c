@@ -51,8 +51,8 @@ static void syscall_frame(u64 flags, u8 mask)
 	expect_entry("syscall", &got, &want);
 	expect_eq("frame", fault.frame, kernel_stack_top() - 56);
 	expect_eq("handler mask", fault.mask, mask);
-	expect_eq("handler cs", fault.cs & 0xffff, kernel_cs());
-	expect_eq("handler ss", fault.ss & 0xffff, kernel_ss());
+	check(is_kernel_cs(fault.cs), "handler cs 0x%lx", fault.cs);
+	check(is_kernel_ss(fault.ss), "handler ss 0x%lx", fault.ss);
 	expect_eq("handler flags",
 		  fault.rflags & (FL_TF | FL_NT | FL_AC | FL_IF), FL_IF);
 }

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+//
+// The closed gate's C half: its pages and entry points, what each way out tells
+// the instructions in closed.S, and when it is used (docs/gate.md). A vCPU may
+// change between it and classic mode whenever it leaves the hypervisor: tables
+// and descriptors are the same, only CR3, the entry points and the ring of the
+// kernel's selectors differ.
+#include "gate/closed.h"
+
+#include "console/console.h"
+#include "cpu/cpu.h"
+#include "cpu/priv.h"
+#include "cpu/uaccess.h"
+#include "events/events.h"
+#include "hw/cpu.h"
+#include "irq/irq.h"
+#include "mm/priv.h"
+
+// closed.S
+extern const char closed_text_start[];
+extern const char closed_leave[], closed_enter[];
+extern const char closed_syscall[], closed_syscall32[], closed_sysenter[];
+extern const char closed_trap_stubs[], closed_irq_stubs[];
+extern const char closed_nmi[], closed_machine_check[], closed_double_fault[],
+	closed_debug[];
+no_return void closed_go(struct regs *r, u64 leave);
+// entry.S
+extern const char trap_common[], irq_common[], ist_common[];
+
+#define TEXT_PAGES 2
+#define SYSCALL_FRAME (7 * 8)
+#define FAULT_FRAME (8 * 8)
+#define TRAP_MASKS(t) (((t)->flags & TRAP_MASKS_EVENTS) != 0)
+
+// -------------------------------------------------------------------- pages
+
+// What the guest's root shows of the block. The vcpu_info comes with the vCPU.
+static const struct {
+	u32 at, pages;
+	u64 flags;
+} shown[] = {
+	{PERCPU_CLOSED_TEXT, TEXT_PAGES, HV_TEXT},
+	{PERCPU_CLOSED_RO, 1, HV_RODATA},
+	{PERCPU_CLOSED_RW, 1, HV_DATA},
+	{PERCPU_CLOSED_IDT, 1, HV_RODATA},
+	{PERCPU_GDT, GDT_GUEST_PAGES + 1, HV_RODATA},
+	{PERCPU_LDT, 16, HV_RODATA},
+};
+
+static void show_pages(struct cpu *c)
+{
+	u64 base = percpu_base(c->id);
+
+	for (u32 i = 0; i < ARRAY_SIZE(shown); i++) {
+		for (u32 n = 0; n < shown[i].pages; n++) {
+			u64 va = base + shown[i].at + n * PAGE_SIZE;
+
+			mirror_show(c, va,
+				    (*percpu_pte(va) & PTE_ADDR) |
+					    shown[i].flags);
+		}
+	}
+}
+
+static bool map_data(u64 va)
+{
+	void *page = page_alloc();
+
+	if (page)
+		percpu_map(va, virt_mfn(page), HV_DATA);
+	return page;
+}
+
+static void map_text(u64 va)
+{
+	for (u64 at = 0; at < TEXT_PAGES * PAGE_SIZE; at += PAGE_SIZE)
+		percpu_map(va + at,
+			   maddr_mfn(image_maddr(closed_text_start + at)),
+			   HV_TEXT);
+}
+
+// Where an entry of closed.S lies for processor `cpu`.
+static u64 entry(u32 cpu, const char *name)
+{
+	return percpu_base(cpu) + PERCPU_CLOSED_TEXT +
+	       (u64)(name - closed_text_start);
+}
+
+static void fill_idt(u32 cpu)
+{
+	struct idt_gate *table =
+		(struct idt_gate *)(percpu_base(cpu) + PERCPU_CLOSED_IDT);
+	const struct idt_entries e = {
+		.traps = entry(cpu, closed_trap_stubs),
+		.irqs = entry(cpu, closed_irq_stubs),
+		.nmi = entry(cpu, closed_nmi),
+		.machine_check = entry(cpu, closed_machine_check),
+		.double_fault = entry(cpu, closed_double_fault),
+		.debug = entry(cpu, closed_debug),
+	};
+
+	idt_fill(table, &e);
+}
+
+static void fill_ro(struct cpu *c)
+{
+	struct gate_ro *g = gate_ro(c->id);
+
+	g->stack_top = c->stack_top;
+	g->enter = (u64)closed_enter;
+	g->window = (u64)gate_interrupted;
+	g->trap = (u64)trap_common;
+	g->irq = (u64)irq_common;
+	g->ist = (u64)ist_common;
+}
+
+void gate_init_cpu(struct cpu *c)
+{
+	u64 base = percpu_base(c->id);
+
+	if (!gate_asked_for())
+		return;
+	if (!map_data(base + PERCPU_CLOSED_RW) ||
+	    !map_data(base + PERCPU_CLOSED_IDT) || !mirror_init(c))
+		panic("no memory for the closed gate of a processor");
+	map_text(base + PERCPU_CLOSED_TEXT);
+	fill_idt(c->id);
+	fill_ro(c);
+	show_pages(c);
+}
+
+// ------------------------------------------------------------- entry points
+
+static u64 stack_end(u32 cpu, u32 n)
+{
+	return (u64)gate_rw(cpu) + GATE_STACK_END(n);
+}
+
+static void load_entries(struct cpu *c)
+{
+	struct tss *t = &gate_ro(c->id)->tss;
+	const struct syscall_entries e = {
+		.syscall = entry(c->id, closed_syscall),
+		.syscall32 = entry(c->id, closed_syscall32),
+		.sysenter = entry(c->id, closed_sysenter),
+		.sysenter_rsp = stack_end(c->id, 0),
+	};
+	const struct table_register idtr = {
+		256 * sizeof(struct idt_gate) - 1,
+		percpu_base(c->id) + PERCPU_CLOSED_IDT,
+	};
+
+	t->rsp[0] = stack_end(c->id, 0);
+	for (u32 n = 1; n < GATE_STACKS; n++)
+		t->ist[n - 1] = stack_end(c->id, n);
+	syscall_entries_load(&e);
+	lidt(&idtr);
+}
+
+static void use_entries(struct cpu *c, bool closed)
+{
+	if (c->closed == closed)
+		return;
+	c->closed = closed;
+	if (closed)
+		load_entries(c);
+	else
+		entries_load(c);
+}
+
+// ------------------------------------------------------------- when it pays
+
+// A change between program and kernel costs two CR3 writes in classic mode, and
+// an entry of the hypervisor costs two behind the gate. The balance of what
+// was seen decides once it is clear.
+#define BALANCE_CLEAR 48
+
+static void weigh(struct vcpu *v, i64 changes, i64 entries)
+{
+	i64 b = v->gate_balance + changes - entries;
+
+	b = min(b, (i64)BALANCE_CLEAR);
+	b = max(b, (i64)-BALANCE_CLEAR);
+	v->gate_balance = (i32)b;
+	if (b == BALANCE_CLEAR)
+		v->closed_wanted = true;
+	else if (b == -BALANCE_CLEAR)
+		v->closed_wanted = false;
+}
+
+// Each change to the kernel ends in an iret, which the gate would do itself;
+// the other hypercalls would have to enter.
+static void weigh_classic(struct vcpu *v)
+{
+	i64 changes = (i64)(v->traps_seen - v->traps_weighed);
+	i64 calls = (i64)(v->hypercalls - v->hypercalls_weighed);
+
+	v->traps_weighed = v->traps_seen;
+	v->hypercalls_weighed = v->hypercalls;
+	if (!v->closed)
+		weigh(v, changes, max(calls - changes, (i64)0));
+}
+
+static bool wanted(struct vcpu *v)
+{
+	switch ((enum gate_policy)v->domain->gate) {
+	case GATE_CLASSIC:
+		return false;
+	case GATE_ADAPTIVE:
+		weigh_classic(v);
+		return v->closed_wanted;
+	case GATE_ALWAYS:
+		return true;
+	case GATE_FLIP:
+		return !v->closed;
+	}
+	return false;
+}
+
+// ------------------------------------------------------- when it is possible
+
+static void tell(struct vcpu *v, const char *why)
+{
+	if (v->domain->gate_told)
+		return;
+	v->domain->gate_told = true;
+	log_info("%s: classic instead of the closed gate where %s\n",
+		 v->domain->name, why);
+}
+
+static bool is_low(u64 va)
+{
+	return (i64)va >= 0;
+}
+
+// 0, or what about v keeps it from the gate now (gate.md E1, E4).
+static const char *obstacle(struct vcpu *v, const struct regs *r)
+{
+	if (v->in_kernel && is_low(r->rip))
+		return "its kernel runs at low addresses, as programs do";
+	if (!vcpu_info_present(v))
+		return "a vCPU has not registered its vcpu_info";
+	if (!mfn_is_none(v->user_root) && !root_is_shared(v))
+		return "programs have other tables than their kernel";
+	return NULL;
+}
+
+static mfn_t usable_mirror(struct vcpu *v, const struct regs *r)
+{
+	const char *why = obstacle(v, r);
+	mfn_t m = why ? MFN_NONE : mirror_of(v);
+
+	if (!why && mfn_is_none(m))
+		why = "a page table of level 4 maps itself";
+	if (why)
+		tell(v, why);
+	return m;
+}
+
+// ------------------------------------------------------------------ the way out
+
+// Where a frame of `bytes` lies on the kernel's stack, or 0: let C see to it.
+static u64 frame_at(const struct vcpu *v, u64 bytes)
+{
+	u64 sp = (v->kernel_sp & ~15ull) - bytes;
+
+	return is_canonical(sp) && guest_range_ok(sp, bytes) ? sp : 0;
+}
+
+static bool handler_ok(u64 rip)
+{
+	return rip && is_canonical(rip) && !is_low(rip);
+}
+
+static void fill_handlers(struct gate_ro *g, const struct vcpu *v)
+{
+	const struct trap_info *pf = &v->traps[VEC_PF];
+
+	g->syscall_rip = v->syscall.rip;
+	g->syscall_sp =
+		handler_ok(v->syscall.rip) ? frame_at(v, SYSCALL_FRAME) : 0;
+	g->syscall_masks = v->syscall.mask_events;
+	g->fault_rip = pf->address;
+	g->fault_sp = handler_ok(pf->address) ? frame_at(v, FAULT_FRAME) : 0;
+	g->fault_masks = TRAP_MASKS(pf);
+}
+
+static void show_info(struct cpu *c, struct gate_ro *g, const struct vcpu *v)
+{
+	u64 va = percpu_base(c->id) + PERCPU_CLOSED_INFO;
+	u64 offset = (u64)v->info % PAGE_SIZE;
+	mfn_t page = virt_mfn((const char *)v->info - offset);
+
+	mirror_show(c, va, mfn_maddr(page) | HV_DATA);
+	g->info = va + offset;
+}
+
+static void fill(struct cpu *c, struct vcpu *v, mfn_t mirror)
+{
+	struct gate_ro *g = gate_ro(c->id);
+
+	g->full_cr3 = mfn_maddr(v->kernel_root);
+	g->guest_cr3 = mfn_maddr(mirror);
+	g->users_ok = !mfn_is_none(v->user_root);
+	g->iret_ok = !v->nmi_masked;
+	fill_handlers(g, v);
+	show_info(c, g, v);
+	gate_rw(c->id)->in_kernel = v->in_kernel;
+}
+
+static no_return void go(struct cpu *c, struct regs *r)
+{
+	c->cr3 = gate_ro(c->id)->full_cr3; // from the next entry on
+	count(CNT_CR3_GATE);
+	tlb_flush_follows();
+	closed_go(r, entry(c->id, closed_leave));
+}
+
+// What ring 1 may do behind a closed gate it may not do anywhere else: nothing
+// but ring 3 leaves here for classic mode.
+static void classic_selectors(struct vcpu *v, struct regs *r)
+{
+	if ((r->cs & 3) == 3 && (r->ss & 3) == 3)
+		return;
+	if (v->in_kernel) {
+		kernel_selectors(v, r);
+		return;
+	}
+	r->cs |= 3;
+	r->ss |= 3;
+}
+
+static void leave_classic(struct cpu *c, struct vcpu *v, struct regs *r)
+{
+	v->closed = false;
+	use_entries(c, false);
+	if (!v->domain->gate)
+		return;
+	classic_selectors(v, r);
+	root_switch(v);
+}
+
+void gate_leave(struct vcpu *v, struct regs *r)
+{
+	struct cpu *c = cpu_this();
+	mfn_t mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;
+
+	if (mfn_is_none(mirror)) {
+		leave_classic(c, v, r);
+		return;
+	}
+	if (!v->closed) {
+		v->closed = true;
+		if (v->in_kernel)
+			kernel_selectors(v, r);
+	}
+	use_entries(c, true);
+	fill(c, v, mirror);
+	go(c, r);
+}
+
+// ------------------------------------------------------------------- the way in
+
+// What was done without us, as if we had done it.
+static void add_up(struct vcpu *v, struct gate_rw *w)
+{
+	u64 syscalls = w->syscalls, faults = w->faults, irets = w->irets;
+
+	w->syscalls = w->faults = w->irets = 0;
+	v->count[CNT_SYSCALL] += syscalls;
+	v->count[CNT_TRAP + VEC_PF] += faults;
+	v->count[CNT_HYPERCALL + __HYPERVISOR_iret] += irets;
+	v->traps_seen += syscalls + faults;
+	v->hypercalls += irets;
+	// What enters from a program would have cost the same in classic mode.
+	weigh(v, (i64)min(syscalls + faults, 2ull * BALANCE_CLEAR),
+	      v->in_kernel);
+}
+
+static void handle(struct vcpu *v, struct regs *r)
+{
+	u32 vector = r->vector;
+
+	if (vector & VEC_REFUSED) {
+		r->vector = vector & ~VEC_REFUSED;
+		bounce_trap(v, r, (u8)r->vector, r->error);
+	} else if (vector == VEC_NMI || vector == VEC_MC || vector == VEC_DF ||
+		   vector == VEC_DB) {
+		nmi_entry(r);
+	} else if (vector < 32) {
+		trap_entry(r);
+	} else if (vector < 256) {
+		irq_entry(r);
+	} else {
+		syscall_entry(r);
+	}
+}
+
+void gate_entered(struct regs *r)
+{
+	struct cpu *c = cpu_this();
+	struct gate_rw *w = gate_rw(c->id);
+	struct vcpu *v = c->curr;
+
+	count(CNT_CR3);
+	count(CNT_CR3_GATE);
+	v->in_kernel = (u8)w->in_kernel != 0;
+	add_up(v, w);
+	handle(v, r);
+}
+
+// Nobody looks at what is pending on the way back from here.
+void gate_interrupted(struct regs *r)
+{
+	struct cpu *c = cpu_this();
+
+	nmi_entry(r);
+	if (READ_ONCE(c->pending))
+		apic_send_ipi(c->apic_id, VEC_IPI_KICK);
+}
