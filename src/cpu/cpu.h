@@ -144,5 +144,13 @@ void symbol_name(u64 addr, char *buf, size_t size);
 // Looks up the exception table: 0, or the address to continue at.
 u64 extable_fixup(u64 rip);
 
+// Has all other processors stand still on their way out to guests, where they
+// hold nothing and have nothing half done, until cpus_release(). The caller
+// holds no lock. False: another processor is doing that; come back later.
+bool must_check cpus_park(void);
+void cpus_release(void);
+// For the way out: stands still as long as somebody wants that.
+void cpu_park_here(void);
+
 // Handlers of the messages between processors (irq/irq.h's VEC_IPI_*). Once.
 void cpu_ipi_init(void);

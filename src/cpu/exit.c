@@ -15,6 +15,8 @@ static void do_pending(struct cpu *c, struct regs *r)
 {
 	u32 bits = __atomic_exchange_n(&c->pending, 0, __ATOMIC_SEQ_CST);
 
+	if (bits & PENDING_PARK)
+		cpu_park_here();
 	if (bits & PENDING_TIMER)
 		timer_run();
 	if (bits & PENDING_NMI)

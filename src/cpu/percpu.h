@@ -22,6 +22,7 @@ struct vcpu;
 #define PENDING_SCHED 0x1u // ask the scheduler who runs next
 #define PENDING_TIMER 0x2u // the timer interrupt came: run expired timers
 #define PENDING_NMI 0x4u // an NMI for dom0 came: wake it
+#define PENDING_PARK 0x10u // somebody wants all others to stand still
 #define PENDING_ROOT 0x8u // the loaded vCPU's root must be reloaded
 
 struct tss {

@@ -55,6 +55,58 @@ static void flush_interrupt(void *arg maybe_unused)
 	flush_if_asked(cpu_this());
 }
 
+// ------------------------------------------------------------- standing still
+
+static u32
+	park_owner; // 1 + id of who wants the others to stand still, 0: nobody
+static bool standing; // they are to stand now
+static u32 parked; // how many do
+
+static bool is_other(const struct cpu *c)
+{
+	return c->online && c != cpu_this();
+}
+
+bool cpus_park(void)
+{
+	u32 nobody = 0, others = 0;
+
+	if (!__atomic_compare_exchange_n(&park_owner, &nobody, lock_self(),
+					 false, __ATOMIC_SEQ_CST,
+					 __ATOMIC_SEQ_CST))
+		return false;
+	__atomic_store_n(&standing, true, __ATOMIC_SEQ_CST);
+	for (u32 i = 0; i < cpu_count(); i++) {
+		if (!is_other(cpu_of(i)))
+			continue;
+		others++;
+		cpu_pend(cpu_of(i), PENDING_PARK);
+		apic_send_ipi(cpu_of(i)->apic_id, VEC_IPI_KICK);
+	}
+	while (__atomic_load_n(&parked, __ATOMIC_SEQ_CST) != others)
+		lock_spin();
+	return true;
+}
+
+// The next one to come must find none of them still here.
+void cpus_release(void)
+{
+	__atomic_store_n(&standing, false, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&parked, __ATOMIC_SEQ_CST))
+		lock_spin();
+	__atomic_store_n(&park_owner, 0, __ATOMIC_SEQ_CST);
+}
+
+void cpu_park_here(void)
+{
+	__atomic_fetch_add(&parked, 1, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&standing, __ATOMIC_SEQ_CST)) {
+		watchdog_touch();
+		lock_spin();
+	}
+	__atomic_fetch_sub(&parked, 1, __ATOMIC_SEQ_CST);
+}
+
 // The asker has set bits in cpu->pending; guest_exit() looks at them.
 static void kick_interrupt(void *arg maybe_unused)
 {

@@ -6,6 +6,7 @@
 #include "boot/boot.h"
 #include "console/console.h"
 #include "mm/grant.h"
+#include "cpu/cpu.h"
 #include "mm/priv.h"
 
 #define MIN_FREE MIB(24) // a control domain below this cannot even start
@@ -51,9 +52,15 @@ void mm_dump(void)
 		 heap_free_frames(), heap_total_frames(), frame_limit() - 1);
 }
 
+// Counts mean something only while nobody changes what they count.
 static void audit_key(void)
 {
+	if (!cpus_park()) {
+		log_error("audit: another processor is at it\n");
+		return;
+	}
 	(void)mm_audit();
+	cpus_release();
 }
 
 void mm_init(const struct boot_info *bi)

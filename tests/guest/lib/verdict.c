@@ -5,6 +5,7 @@
 
 #include "guest.h"
 #include "format.h"
+#include "domu.h"
 
 static char first_reason[160];
 static u32 failures;
@@ -19,7 +20,10 @@ void say(const char *fmt, ...)
 	va_end(ap);
 	size_t len = strlen(line);
 	line[len++] = '\n';
-	console_io(CONSOLEIO_write, (u32)len, line);
+	if (is_domu())
+		domu_console_write(line, len);
+	else
+		console_io(CONSOLEIO_write, (u32)len, line);
 }
 
 static void record(const char *why)
