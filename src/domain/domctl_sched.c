@@ -25,17 +25,18 @@ static void intersect(u64 *map, const u64 *with)
 		map[i] &= with[i];
 }
 
-// The new map must leave the vCPU a processor. What is effective of it goes
-// back to the tools: the part within `within`. -EINVAL, -EFAULT.
+// What is effective of the new map goes back to the tools: the part within
+// `within`. A hard one must leave the vCPU a processor, a soft one is only a
+// wish. -EINVAL, -EFAULT.
 static int set_map(u64 *map, const struct xenctl_bitmap *bitmap,
-		   const u64 *within)
+		   const u64 *within, bool hard)
 {
 	u64 wanted[CPU_WORDS];
 	int err = bitmap_read(wanted, MAX_CPUS, bitmap);
 
 	if (err)
 		return err;
-	if (!overlaps(wanted, within))
+	if (hard && !overlaps(wanted, within))
 		return -EINVAL;
 	memcpy(map, wanted, sizeof(wanted));
 	intersect(wanted, within);
@@ -54,10 +55,11 @@ int domctl_set_affinity(const struct domctl *c)
 		return -EINVAL;
 	bitmap_online(usable);
 	if (a->flags & XEN_VCPUAFFINITY_HARD)
-		err = set_map(v->affinity, &a->cpumap_hard, usable);
+		err = set_map(v->affinity, &a->cpumap_hard, usable, true);
 	intersect(usable, v->affinity);
 	if (!err && (a->flags & XEN_VCPUAFFINITY_SOFT))
-		err = set_map(v->affinity_soft, &a->cpumap_soft, usable);
+		err = set_map(v->affinity_soft, &a->cpumap_soft, usable,
+			      false);
 	return err;
 }
 

@@ -80,6 +80,9 @@ int domctl_set_context(const struct domctl *c)
 		return -EINVAL;
 	domctl_hold(v);
 	err = from ? read_and_set(v, from) : vcpu_reset(v);
+	// The tools have cleared shared_info and what it said of the date.
+	if (!err && from && v->id == 0)
+		clock_update_wall(c->d);
 	vcpu_unpause(v);
 	return err;
 }
@@ -107,7 +110,8 @@ int domctl_get_context(const struct domctl *c)
 	return err;
 }
 
-// -ENOSYS anything but an NMI, -ESRCH no such vCPU.
+// Buttons are for machines with firmware. -ESRCH no such vCPU, -EINVAL a button,
+// -ENOSYS anything else but an NMI.
 int domctl_send_trigger(const struct domctl *c)
 {
 	const struct xen_domctl_sendtrigger *a = &c->op->u.sendtrigger;
@@ -115,6 +119,9 @@ int domctl_send_trigger(const struct domctl *c)
 
 	if (!v)
 		return -ESRCH;
+	if (a->trigger == XEN_DOMCTL_SENDTRIGGER_POWER ||
+	    a->trigger == XEN_DOMCTL_SENDTRIGGER_SLEEP)
+		return -EINVAL;
 	if (a->trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
 		return -ENOSYS;
 	WRITE_ONCE(v->nmi_pending, true);

@@ -8,6 +8,7 @@
 #include "cpu/cpu.h"
 #include "cpu/uaccess.h"
 #include "hypercall/hypercall.h"
+#include "hypercall/platform.h"
 #include "irq/irq.h"
 #include "lib/string.h"
 #include "sched/sched.h"
@@ -164,6 +165,7 @@ static const struct platform_sub_op sub_ops[] = {
 	[XENPF_set_processor_pminfo] = {op_set_processor_pminfo, false},
 	[XENPF_firmware_info] = {op_firmware_info, true},
 	[XENPF_enter_acpi_sleep] = {op_enter_acpi_sleep, false},
+	[XENPF_resource_op] = {platform_resource, false},
 };
 
 i64 hc_platform_op(struct vcpu *v, struct hcall *h)

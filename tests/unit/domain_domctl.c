@@ -591,6 +591,8 @@ static void triggers(void **state)
 	assert_true(guest_vcpu.nmi_pending);
 	assert_int_equal(kicks, 1);
 	op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_POWER;
+	assert_int_equal(call(XEN_DOMCTL_sendtrigger, 5), -EINVAL);
+	op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_RESET;
 	assert_int_equal(call(XEN_DOMCTL_sendtrigger, 5), -ENOSYS);
 	op.u.sendtrigger.vcpu = 1;
 	assert_int_equal(call(XEN_DOMCTL_sendtrigger, 5), -ESRCH);
@@ -616,6 +618,13 @@ static void affinity_leaves_a_processor(void **state)
 	assert_int_equal(hard[0], 2);
 	assert_int_equal(hard[31], 0); // room that we do not need
 	assert_int_equal(soft[0], 3);
+
+	soft[0] = 1; // a wish that the hard map rules out
+	a->flags = XEN_VCPUAFFINITY_SOFT;
+	assert_int_equal(call(XEN_DOMCTL_setvcpuaffinity, 5), 0);
+	assert_int_equal(guest_vcpu.affinity_soft[0], 1);
+	assert_int_equal(soft[0], 0);
+	a->flags = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT;
 
 	hard[0] = 0x04; // there are two processors
 	assert_int_equal(call(XEN_DOMCTL_setvcpuaffinity, 5), -EINVAL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// uses: src/hypercall/platform.c tests/fake/core.c
+// uses: src/hypercall/platform.c src/hypercall/platform_msr.c
+// uses: tests/fake/core.c
 //
 // platform_op: what dom0 may ask and tell, what comes back, and the errno of
 // everything else.
@@ -15,6 +16,7 @@
 #include "abi/xen.h"
 #include "core.h"
 #include "cpu/cpu.h"
+#include "hw/x86.h"
 #include "hypercall/hypercall.h"
 #include "irq/irq.h"
 #include "sched/sched.h"
@@ -171,6 +173,31 @@ static void only_s5_is_a_sleep(void **state)
 	assert_int_equal(s5_a, 0);
 }
 
+static void registers_are_read(void **state)
+{
+	struct xenpf_resource_entry e[3] = {
+		{.idx = MSR_TSC}, {.idx = MSR_TSX_CTRL}, {.idx = MSR_TSC}};
+
+	op.u.resource_op = (struct xenpf_resource_op){.nr_entries = 3};
+	set_xen_guest_handle(op.u.resource_op.entries, e);
+	assert_int_equal(call(XENPF_resource_op), 1);
+	assert_int_equal(e[1].u.ret, -EPERM); // there is none
+	e[0].u.cmd = XEN_RESOURCE_OP_MSR_WRITE;
+	assert_int_equal(call(XENPF_resource_op), 0);
+	assert_int_equal(e[0].u.ret, -EPERM);
+	e[0] = (struct xenpf_resource_entry){.idx = MSR_TSC, .rsvd = 1};
+	assert_int_equal(call(XENPF_resource_op), 0);
+	assert_int_equal(e[0].u.ret, -EINVAL);
+
+	op.u.resource_op.nr_entries = 4;
+	assert_int_equal(call(XENPF_resource_op), -EINVAL);
+	op.u.resource_op.nr_entries = 0;
+	assert_int_equal(call(XENPF_resource_op), -EINVAL);
+	op.u.resource_op.nr_entries = 1;
+	op.u.resource_op.cpu = 2;
+	assert_int_equal(call(XENPF_resource_op), -ENODEV);
+}
+
 static void all_else_is_refused(void **state)
 {
 	static const u32 absent[] = {0,
@@ -182,7 +209,6 @@ static void all_else_is_refused(void **state)
 				     XENPF_cpu_online,
 				     XENPF_cpu_offline,
 				     XENPF_core_parking,
-				     XENPF_resource_op,
 				     XENPF_get_symbol,
 				     ~0u};
 
@@ -214,6 +240,7 @@ int main(void)
 		cmocka_unit_test(firmware_has_little_to_say),
 		cmocka_unit_test(processor_features_are_left_as_shown),
 		cmocka_unit_test(only_s5_is_a_sleep),
+		cmocka_unit_test(registers_are_read),
 		cmocka_unit_test(all_else_is_refused),
 	};
 
