@@ -58,8 +58,7 @@ int domctl_set_affinity(const struct domctl *c)
 		err = set_map(v->affinity, &a->cpumap_hard, usable, true);
 	intersect(usable, v->affinity);
 	if (!err && (a->flags & XEN_VCPUAFFINITY_SOFT))
-		err = set_map(v->affinity_soft, &a->cpumap_soft, usable,
-			      false);
+		err = set_map(v->affinity_soft, &a->cpumap_soft, usable, false);
 	return err;
 }
 

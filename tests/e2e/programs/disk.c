@@ -111,7 +111,6 @@ int main(int argc, char **argv)
 		failed |= status != 0;
 	if (failed)
 		return 1;
-	printf("DISK fine, %u transfers\n",
-	       processes * (2 * blocks + rounds));
+	printf("DISK fine, %u transfers\n", processes * (2 * blocks + rounds));
 	return 0;
 }
