@@ -6,6 +6,9 @@
     target.py     drives a booted machine and takes its rows
     target/       the scripts that run in it
     session.py    interleaved rounds, kept in a file that can be resumed
+    fleet.py      the same on several computers
+    guard.py      what bench/compare says
+    results.py    reads the file
     rows.py       what each row means
     stats.py      medians, intervals, tests
     claims.py     what the rows say to the claims

@@ -28,6 +28,7 @@ class Results:
             self._visit(visit)
 
     def _visit(self, visit):
+        visit = dict(visit, round=str(visit["round"]))
         if visit["error"]:
             self.failures[visit["host"]].append(visit["error"])
         for f in visit["findings"]:

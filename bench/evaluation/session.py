@@ -286,7 +286,7 @@ class Visit:
         counts = [n for n in self.options.guests
                   if s.guest != "tcg" or n <= self.options.guests_tcg]
         t, running = self.target, 0
-        memory = self._memory()
+        memory = self._settled_memory()
         for n in counts:
             start = t.m.now
             t.do("/lab/host more %s %d %d %d" % (
@@ -300,6 +300,16 @@ class Visit:
                 "memory_each": (memory - self._memory()) / n,
                 **self._window()})
         t.do("/lab/host clear", 300)
+
+    def _settled_memory(self):
+        """What earlier guests had is given back, which takes a moment."""
+        last, now = None, self._memory()
+        for _ in range(10):
+            if last is not None and abs(now - last) < 2:
+                break
+            self.target.m.silence(1)
+            last, now = now, self._memory()
+        return now
 
     def _memory(self):
         said = self.target.do("/lab/host memory")
