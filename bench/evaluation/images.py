@@ -162,10 +162,11 @@ def tools_disk(kernel):
         _fill_tools(root, kernel)
         size = int(subprocess.run(["du", "-sm", root], check=True, text=True,
                                   capture_output=True).stdout.split()[0])
-        with open(out + ".new", "wb") as f:
+        new = "%s.%d" % (out, os.getpid())
+        with open(new, "wb") as f:
             f.truncate((size + size // 20 + 24) << 20)
         subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-O",
-                        "^has_journal,^metadata_csum", "-d", root,
-                        out + ".new"], check=True)
-    os.rename(out + ".new", out)
+                        "^has_journal,^metadata_csum", "-d", root, new],
+                       check=True)
+    os.rename(new, out)
     return out

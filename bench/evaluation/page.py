@@ -130,7 +130,7 @@ def boots(results):
 
 def soaks(results):
     return [{"setting": settings.SETTINGS[f["setting"]].label,
-             "seconds": rows.short(f["value"]), "passed": f["passed"],
+             "seconds": rows.short(f["value"]), "done": rows.short(f["done"]),
              "errors": f["errors"]} for f in results.find("soak")]
 
 

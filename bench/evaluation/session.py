@@ -263,8 +263,8 @@ class Visit:
 
         def look(words):
             seen.append(words[0])
-            if words[0] == "work":
-                self.last_work = list(map(float, words[1:3]))
+            if words[0] == "work" and len(words) == 3:
+                self.last_work = list(map(float, words[1:]))
 
         before = len(self.findings)
         self.target.follow("sh /lab/" + script, s.name, timeout, look)
@@ -466,8 +466,8 @@ class Session:
                 visit.run()
                 error = None
                 break
-            except machine.Failure as e:
-                error = str(e).splitlines()[0]
+            except (machine.Failure, OSError, ValueError) as e:
+                error = (str(e) or repr(e)).splitlines()[0]
                 print("(%s) " % error, end="", file=sys.stderr, flush=True)
         took = time.monotonic() - start
         print("%5.0f s, %d findings" % (took, len(visit.findings)),

@@ -156,9 +156,17 @@ class Target:
                 return int(got[1])
             words = got[1].split()
             if words:
-                setting = self._line(words, setting, start) or setting
+                setting = self._heard(words, setting, start) or setting
                 if lines:
                     setting = lines(words) or setting
+
+    def _heard(self, words, setting, start):
+        try:
+            return self._line(words, setting, start)
+        except (ValueError, IndexError):  # the console mixed two lines
+            self.record({"setting": setting, "note": "not understood: " +
+                         " ".join(words)[:80]})
+        return None
 
     def _line(self, words, setting, start):
         kind, rest = words[0], words[1:]
@@ -184,7 +192,7 @@ class Target:
                          (self.m.load()[0] - busy) / (self.m.now - start)})
         elif kind == "soak":
             self.record({"setting": setting, "row": "soak", "unit": "s",
-                         "value": float(rest[0]), "passed": int(rest[1]),
+                         "value": float(rest[0]), "done": int(rest[1]),
                          "errors": int(rest[2])})
         elif kind == "fail":
             self.record({"setting": setting, "row": rest[0],
