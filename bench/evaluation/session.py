@@ -291,7 +291,7 @@ class Visit:
             start = t.m.now
             t.do("/lab/host more %s %d %d %d" % (
                 s.guest, self.options.guest_mem, running + 1, n), 120 * n)
-            self._until_up(n, 60 + 30 * n)
+            self._until_up(n, 120 + 30 * n)
             took, new = t.m.now - start, n - running
             running = n
             self.findings.append({
@@ -379,7 +379,7 @@ class Visit:
             t.do("/lab/host start %s bad %d 2 none 'lab.name=bad "
                  "lab.do=/lab/worker,-h,%s,-j,2'"
                  % (s.guest, self.options.guest_mem, kind))
-            self._until_up(1, 60)
+            self._until_up(1, 120)
             try:
                 self._follow_guest("beside-%s-%s" % (kind, s.name), s,
                                    mark={"beside": kind})

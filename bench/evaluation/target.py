@@ -110,6 +110,7 @@ class Target:
         self.exits = None
         self.began = None
         self.idle_from = None
+        self.overhead = 0  # seconds of processor time of a row of nothing
         self.counting = False
         self.counters = None
         self.counted = None  # the row that the next counters belong to
@@ -206,6 +207,11 @@ class Target:
 
     def _row(self, words, setting):
         name, unit = words[:2]
+        if name == "nothing":
+            if self.began:
+                self.overhead = self._look()[0] - self.began[0]
+            self.began = None
+            return
         value, median, mean, operations, *quantiles = map(float, words[2:])
         found = {"setting": setting, "row": name, "unit": unit,
                  "value": value, "median": median, "mean": mean,
@@ -234,7 +240,7 @@ class Target:
         """What the row cost, seen from outside, for each operation."""
         ran, waited, flushes, exits = self._look()
         run, wait = ran - before[0], waited - before[1]
-        found = {"busy_ns": run / operations * 1e9,
+        found = {"busy_ns": max(0, run - self.overhead) / operations * 1e9,
                  "disturbed": round(wait / (run + wait), 3)
                  if run + wait else 0}
         if flushes is not None:

@@ -9,9 +9,11 @@
  *
  * The value is the lower quartile of the reps (of latencies their median),
  * the quantiles those of 1, 10, 25, 50, 75, 90, 99, 99.9 and 100 %. All are in
- * the row's unit. -t: time spent on a row (300 ms); -p: idle between the first
- * line and the row, so that who reads them can look at counters (15 ms);
- * -l: list the rows. A row that dies or hangs has the line "@@ fail NAME why".
+ * the row's unit. The first row, "nothing", does nothing. A row that dies or
+ * hangs has the line "@@ fail NAME why".
+ *
+ * -t: time spent on a row (300 ms); -p: idle between the first line and the
+ * row, so that who reads them can look at counters (15 ms); -l: list the rows.
  */
 #include "rows.h"
 
@@ -317,6 +319,7 @@ int main(int argc, char **argv)
 	if (readlink("/proc/self/exe", self_path, sizeof(self_path) - 1) < 0)
 		return 1;
 	make_file();
+	table(rows_nothing, argv + argc, action);
 	if (!disk_path && !net_peer)
 		each_row(argv + optind, action);
 	if (disk_path)

@@ -28,8 +28,9 @@ struct row {
 	double scale;
 };
 
-extern const struct row rows_cpu[], rows_memory[], rows_system[],
-	rows_process[], rows_ipc[], rows_latency[], rows_disk[], rows_net[];
+extern const struct row rows_nothing[], rows_cpu[], rows_memory[],
+	rows_system[], rows_process[], rows_ipc[], rows_latency[], rows_disk[],
+	rows_net[];
 
 /* The disk that rows_disk overwrites, the peer that rows_net talks to. */
 extern const char *disk_path, *net_peer;

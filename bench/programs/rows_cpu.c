@@ -95,6 +95,17 @@ static void run_script(void)
 			    "ls /proc/self | sort | wc -l >/dev/null; done");
 }
 
+/* What a row costs without its operations. */
+static void run_nothing(void)
+{
+	rep(1, 1);
+}
+
+const struct row rows_nothing[] = {
+	{"nothing", "ns", run_nothing, 1},
+	{0},
+};
+
 const struct row rows_cpu[] = {
 	{"cpu_int", "ns", run_int, 1},
 	{"cpu_float", "ns", run_float, 1},
