@@ -46,7 +46,8 @@ def value_table(results, group):
                 "spread": "± %.0f %%" % (100 * spread)
                 if spread is not None else "", "style": shade(ratio)})
         table.append({"label": rows.label(row), "name": row,
-                      "unit": results.units[row], "cells": cells,
+                      "unit": results.units[row].replace("us", "µs"),
+                      "cells": cells,
                       "better": "more" if rows.higher(results.units[row])
                       else "less"})
     return {"settings": have, "rows": table}

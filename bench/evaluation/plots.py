@@ -71,13 +71,22 @@ def _times(x, _=None):
     return ("%g×" % x) if x >= 0.01 else ""
 
 
+def _figure(x, _=None):
+    """10k, 2M: short enough to stand side by side."""
+    for size, letter in (1e6, "M"), (1e3, "k"):
+        if x >= size:
+            return "%g%s" % (x / size, letter)
+    return "%g" % x
+
+
 def _log_axis(axis, values):
     """Ticks at 1, 2, 5 as far as they are needed, none between."""
     values = [v for v in values if v and v > 0]
     low, high = (min(values), max(values)) if values else (0.5, 2)
     spread = high / low
     axis.set_major_locator(ticker.LogLocator(
-        subs=(1, 2, 5) if spread < 30 else (1,), numticks=12))
+        subs=(1, 2, 5) if spread < 30 else (1,),
+        numticks=12 if spread < 30 else 5))
     axis.set_minor_locator(ticker.NullLocator())
 
 
@@ -105,7 +114,7 @@ def _bars(axes, items, title, unit="", baseline=None, log=True, best=None):
         axes.set_xscale("log")
         _log_axis(axes.xaxis, values)
         axes.xaxis.set_major_formatter(
-            _times if unit == "×" else ticker.FormatStrFormatter("%g"))
+            _times if unit == "×" else _figure)
         if baseline:
             axes.axvline(baseline, color="#39424e", lw=1, zorder=4)
         low, high = min(values + [baseline or values[0]]), max(values)
@@ -115,10 +124,11 @@ def _bars(axes, items, title, unit="", baseline=None, log=True, best=None):
     axes.set_yticks(range(len(items)), [i[0] for i in items], fontsize=8)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
-    axes.set_title(_title(title))
+    axes.set_title(_title(title), pad=14 if len(unit) > 1 else 6)
     if len(unit) > 1:
-        axes.set_title(unit, loc="right", fontsize=7.5, weight="normal",
-                       color="#5b6470")
+        axes.annotate(unit, (0, 1), xytext=(0, 4), fontsize=7.5,
+                      xycoords="axes fraction", textcoords="offset points",
+                      color="#5b6470")
 
 
 def _panels(count, across=3, height=2.2, width=11.5):
@@ -201,7 +211,8 @@ def latencies(results):
     """Quantiles of each latency row: a line for each setting."""
     names = [r for r in ("lat_syscall", "lat_wakeup", "lat_timer",
                          "lat_gaps", "disk_read_4K", "net_rtt")
-             if any(f.get("quantiles") for f in results.find(r))]
+             if any(f.get("quantiles") and "beside" not in f
+                    for f in results.find(r))]
     if not names:
         return None
     figure, panels = _panels(len(names), across=3, height=3)
@@ -220,7 +231,7 @@ def latencies(results):
                 marker="o", ms=2.5,
                 ls="--" if s.rows_of else "-", label=s.label)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axes.yaxis.set_major_formatter(_figure)
         axes.set_xticks(range(len(LEVELS)), LEVELS, fontsize=7.5)
         axes.set_title(_title(rows.label(row)) + " (µs)")
     figure.supxlabel("quantile, %", fontsize=9)
