@@ -217,6 +217,7 @@ class Visit:
             kept(found)
 
         t.counting, t.record = True, record
+        t.counters = t.counted = None
         try:
             part()
         finally:
