@@ -130,12 +130,14 @@ static void choose_gate(struct build *b)
 
 	b->d->gate = gate_policy_dom0();
 	b->d->open_gate = gate_open(&ask, &why);
-	if (why)
-		log_warn("dom0: dom0-gate=%s has no effect: %s\n", ask.option,
-			 why);
 	if (b->d->open_gate)
 		log_info("dom0: open gate: its kernel runs in ring 1, where "
-			 "nothing keeps it from the hypervisor's memory\n");
+			 "nothing keeps it from the hypervisor's memory; no "
+			 "IOMMU keeps its devices from it either\n");
+	else if (!ask.closed)
+		log_info("dom0: no open gate, so its kernel runs in ring 3: "
+			 "%s\n",
+			 why);
 }
 
 // How far dom0 may grow later. Without a word about it: not at all, since Linux

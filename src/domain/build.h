@@ -49,7 +49,7 @@ struct gate_ask {
 	bool meltdown; // the processor has that fault
 };
 
-// True for an open gate. *why: what the option asked for in vain, or 0.
+// True for an open gate, which is the usual case. Else *why says why not.
 bool gate_open(const struct gate_ask *ask, const char **why);
 
 // ---------------------------------------------------------------- layout

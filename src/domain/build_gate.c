@@ -5,17 +5,25 @@
 #include "domain/build.h"
 #include "lib/string.h"
 
+// Why not, or 0.
+static const char *closed_because(const struct gate_ask *ask)
+{
+	if (ask->closed)
+		return "another gate was asked for";
+	if (!strcmp(ask->option, "off"))
+		return "dom0-gate=off says so";
+	if (*ask->option && strcmp(ask->option, "open") != 0)
+		return "dom0-gate= is none of off, open, closed, adaptive";
+	if ((i64)ask->entry >= 0)
+		return "the kernel runs at low addresses, as its users do";
+	if (ask->meltdown)
+		return "on this processor users could read their kernel's "
+		       "memory";
+	return NULL;
+}
+
 bool gate_open(const struct gate_ask *ask, const char **why)
 {
-	*why = NULL;
-	if (!*ask->option || !strcmp(ask->option, "off") || ask->closed)
-		return false;
-	if (strcmp(ask->option, "open") != 0)
-		*why = "it is none of off, open, closed, adaptive";
-	else if ((i64)ask->entry >= 0)
-		*why = "the kernel runs at low addresses, as its users do";
-	else if (ask->meltdown)
-		*why = "on this processor users could read their kernel's "
-		       "memory";
+	*why = closed_because(ask);
 	return !*why;
 }

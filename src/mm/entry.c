@@ -20,6 +20,7 @@
 #include "cpu/cpu.h"
 #include "mm/m2p.h"
 #include "mm/priv.h"
+#include "mm/quick.h"
 
 #define CACHE_BITS (PTE_PWT | PTE_PCD | PTE_PAT)
 
@@ -97,14 +98,15 @@ static int page_get(const struct map_ask *ask, u64 *entry)
 {
 	mfn_t mfn = entry_mfn(*entry);
 
-	if (unlikely(!mfn_is_ram(mfn)))
+	if (unlikely(!quick_is_ram(mfn)))
 		return device_get(ask, entry);
 	if (unlikely((*entry & CACHE_BITS) && !ask->d->privileged))
 		return refuse(ask, *entry, "cache attributes", -EINVAL);
-	if (unlikely(!(ask->of && frame_get(mfn, ask->owner)) &&
+	if (unlikely(!(ask->of && quick_get(mfn, ask->owner)) &&
 		     !get_shared(ask, *entry)))
 		return refuse(ask, *entry, "not that domain's frame", -EPERM);
-	if (!(*entry & PTE_RW) || type_get(mfn, TYPE_WRITABLE, ask->d) == 0)
+	if (!(*entry & PTE_RW) || quick_type_get(mfn, TYPE_WRITABLE) ||
+	    type_get(mfn, TYPE_WRITABLE, ask->d) == 0)
 		return 0;
 	frame_put(mfn);
 	return refuse(ask, *entry, "writable, but a table", -EBUSY);
@@ -143,12 +145,12 @@ static void page_put(u64 entry)
 {
 	mfn_t mfn = entry_mfn(entry);
 
-	if (!mfn_is_ram(mfn))
+	if (!quick_is_ram(mfn))
 		return;
-	if (entry & PTE_RW)
-		frame_put_type(mfn);
+	if (!(entry & PTE_RW) || quick_type_put(mfn))
+		quick_put(mfn);
 	else
-		frame_put(mfn);
+		frame_put_type(mfn);
 }
 
 int entry_put(u32 level, mfn_t own, u64 entry)

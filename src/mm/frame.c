@@ -13,30 +13,28 @@
 #include "console/console.h"
 #include "lib/string.h"
 #include "mm/priv.h"
+#include "mm/quick.h"
 #include "mm/tlb.h"
 
-#define SECTION_SHIFT 15 // frames: 128 MiB
 #define MAX_SECTIONS \
 	(((DIRECT_END - DIRECT_BASE) >> PAGE_SHIFT) >> SECTION_SHIFT)
 
-static u64 section_map[MAX_SECTIONS / 64];
-static u64 limit;
+u64 section_map[MAX_SECTIONS / 64];
+u64 section_limit;
 
 u64 frame_limit(void)
 {
-	return limit;
+	return section_limit;
 }
 
 bool frame_covered(u64 n)
 {
-	u64 s = n >> SECTION_SHIFT;
-
-	return n < limit && (section_map[s / 64] >> (s % 64) & 1);
+	return quick_covered(n);
 }
 
 bool mfn_is_ram(mfn_t mfn)
 {
-	return frame_covered(mfn.n) && mfn_frame(mfn)->owner != OWNER_IO;
+	return quick_is_ram(mfn);
 }
 
 // Two frames are three words; with 64 GiB of RAM the difference shows.
@@ -105,38 +103,19 @@ void frames_init(void)
 	const struct ram_range *r;
 
 	memset(section_map, 0, sizeof(section_map));
-	limit = 0;
+	section_limit = 0;
 	for (u32 i = 0; (r = ram_range(i)) != NULL; i++) {
 		u64 last = (r->end - 1) >> SECTION_SHIFT;
 
 		for (u64 s = r->first >> SECTION_SHIFT; s <= last; s++)
 			cover(s);
-		limit = r->end;
+		section_limit = r->end;
 	}
 }
 
 bool frame_get(mfn_t mfn, u16 owner)
 {
-	struct frame *f;
-	u32 old;
-
-	if (!mfn_is_ram(mfn))
-		return false;
-	f = mfn_frame(mfn);
-	old = READ_ONCE(f->ref);
-	do {
-		u32 n = old & REF_COUNT_MASK;
-
-		if (n == 0 || n == REF_COUNT_MASK ||
-		    READ_ONCE(f->owner) != owner)
-			return false;
-	} while (!__atomic_compare_exchange_n(&f->ref, &old, old + 1, false,
-					      __ATOMIC_SEQ_CST,
-					      __ATOMIC_RELAXED));
-	if (likely(READ_ONCE(f->owner) == owner))
-		return true;
-	frame_put(mfn); // it changed hands between the two looks
-	return false;
+	return mfn_is_ram(mfn) && quick_get(mfn, owner);
 }
 
 void frame_get_more(mfn_t mfn)
@@ -159,8 +138,8 @@ void frame_discard(mfn_t mfn)
 	heap_free(mfn, 0);
 }
 
-// The last reference is gone: nobody else can find the frame any more.
-static void frame_free(mfn_t mfn)
+// Nobody else can find the frame any more.
+void frame_free(mfn_t mfn)
 {
 	struct domain *d = domain_find(mfn_frame(mfn)->owner);
 
@@ -171,10 +150,5 @@ static void frame_free(mfn_t mfn)
 
 void frame_put(mfn_t mfn)
 {
-	struct frame *f = mfn_frame(mfn);
-	u32 left = __atomic_sub_fetch(&f->ref, 1, __ATOMIC_SEQ_CST);
-
-	bug_on((left & REF_COUNT_MASK) == REF_COUNT_MASK);
-	if (unlikely((left & REF_COUNT_MASK) == 0))
-		frame_free(mfn);
+	quick_put(mfn);
 }

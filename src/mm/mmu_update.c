@@ -8,8 +8,10 @@
 #include "abi/errno.h"
 #include "cpu/percpu.h"
 #include "cpu/uaccess.h"
+#include "hw/uaccess.h"
 #include "hypercall/hypercall.h"
 #include "mm/priv.h"
+#include "mm/quick.h"
 
 // A frame that is no table (yet): the write is a plain one.
 static int write_plain(mfn_t mfn, u32 index, u64 value, const struct domain *d)
@@ -96,6 +98,34 @@ static int update_all(struct vcpu *v, const struct map_ask *ask, gva_t list,
 	return err;
 }
 
+// The commonest of all hypercalls: a caller's own level 1 entry, alone, and no
+// count to be told. False: not that, and nothing has been done.
+static bool update_single(struct vcpu *v, const struct hcall *h, i64 *err)
+{
+	struct domain *d = v->domain;
+	struct map_ask ask = {.d = d, .of = d, .owner = d->id};
+	struct entry_change c = {.level = 1};
+	u64 at;
+	bool ours = false;
+
+	if (h->arg[1] != 1 || h->arg[2] || (u32)h->arg[3] != DOMID_SELF ||
+	    !guest_range_ok(h->arg[0], sizeof(struct mmu_update)) ||
+	    !uaccess_loadq(&at, h->arg[0]) ||
+	    !uaccess_loadq(&c.value, h->arg[0] + sizeof(at)) ||
+	    at % sizeof(u64) != MMU_NORMAL_PT_UPDATE)
+		return false;
+	c.table = maddr_mfn(at);
+	c.index = at >> 3 & (ENTRIES - 1);
+	lock_get(&d->lock);
+	if (likely(quick_is_l1(c.table, d->id))) {
+		ours = true;
+		count(CNT_MMU_UPDATE);
+		*err = entry_change(v, &ask, &c);
+	}
+	lock_put(&d->lock);
+	return ours;
+}
+
 i64 hc_mmu_update(struct vcpu *v, struct hcall *h)
 {
 	u32 count = (u32)h->arg[1] & ~COUNT_RESTARTED;
@@ -103,9 +133,12 @@ i64 hc_mmu_update(struct vcpu *v, struct hcall *h)
 	u32 before = 0, done = 0;
 	struct map_ask ask;
 	int err = undo_finish(v);
+	i64 result;
 
 	if (unlikely(err))
 		return hypercall_restart(h);
+	if (likely(update_single(v, h, &result)))
+		return result;
 	if ((h->arg[1] & COUNT_RESTARTED) && total)
 		err = guest_read(&before, total, sizeof(before));
 	if (!err)

@@ -10,6 +10,9 @@
 #include "cpu/percpu.h"
 #include "cpu/uaccess.h"
 #include "mm/priv.h"
+#include "mm/quick.h"
+
+#define L1_ENTRY(addr) ((addr) >> 3 & (ENTRIES - 1)) // in the table
 
 enum target { TARGET_NONE, TARGET_WRITABLE, TARGET_TABLE };
 
@@ -25,27 +28,19 @@ static enum target find_target(struct vcpu *v, gva_t addr, mfn_t *table)
 	if (!(e & PTE_P))
 		return TARGET_NONE;
 	*table = entry_mfn(e);
-	if (table_level(*table, v->domain) == 1)
+	if (quick_is_l1(*table, v->domain->id))
 		return TARGET_TABLE;
 	return e & PTE_RW ? TARGET_WRITABLE : TARGET_NONE;
 }
 
-static enum target look(struct vcpu *v, gva_t addr)
-{
-	enum target t;
-	mfn_t table;
-
-	lock_get(&v->domain->lock);
-	t = find_target(v, addr, &table);
-	lock_put(&v->domain->lock);
-	return t;
-}
-
+// Most have no more than eight bytes, which is one load.
 static bool read_insn(struct write_insn *w, const struct regs *r)
 {
 	u8 code[INSN_MAX];
 	size_t n = sizeof(code);
 
+	if (!guest_read(code, r->rip, 8) && decode_write(w, code, 8, r))
+		return true;
 	if (guest_read(code, r->rip, n)) {
 		n = min(n, (size_t)(PAGE_SIZE - (r->rip & (PAGE_SIZE - 1))));
 		if (guest_read(code, r->rip, n))
@@ -75,43 +70,57 @@ static int emulate(struct vcpu *v, const struct write_insn *w, u64 *entry,
 	return err;
 }
 
-static bool write_table(struct vcpu *v, const struct write_insn *w,
-			struct regs *r)
+// The same for what needs no registers put aside: a whole entry exchanged.
+static int exchange(struct vcpu *v, const struct write_insn *w, u64 *entry,
+		    struct regs *r)
 {
-	mfn_t table;
-	int err = -EAGAIN;
+	struct domain *d = v->domain;
+	struct map_ask ask = {.d = d, .of = d, .owner = d->id};
+	u64 old = READ_ONCE(*entry);
+	int err = entry_exchange(&ask, entry, old, w->source);
 
-	lock_get(&v->domain->lock);
-	if (find_target(v, w->address, &table) != TARGET_TABLE)
-		err = 0; // it changed meanwhile: let the guest try again
-	while (err == -EAGAIN)
-		err = emulate(v, w,
-			      (u64 *)mfn_virt(table) +
-				      (w->address >> 3 & (ENTRIES - 1)),
-			      r);
-	lock_put(&v->domain->lock);
+	if (!err)
+		(void)!decode_execute(w, old, r);
+	return err;
+}
+
+static bool write_table(struct vcpu *v, mfn_t table, gva_t addr, struct regs *r)
+{
+	u64 *entry = (u64 *)mfn_virt(table) + L1_ENTRY(addr);
+	struct write_insn w;
+	int err;
+
+	if (!read_insn(&w, r) || w.address != addr ||
+	    (w.address & (w.size - 1)))
+		return false;
+	count(CNT_PTWR);
+	do {
+		err = w.op == WRITE_XCHG && w.size == 8
+			      ? exchange(v, &w, entry, r)
+			      : emulate(v, &w, entry, r);
+	} while (err == -EAGAIN);
 	return err == 0;
 }
 
 bool ptwr_fault(struct vcpu *v, struct regs *r, gva_t addr)
 {
 	const u32 write = PFEC_P | PFEC_W;
-	struct write_insn w;
+	bool done = false;
+	mfn_t table;
 
 	if (!v->in_kernel || (r->error & ~(u32)PFEC_U) != write)
 		return false;
-	switch (look(v, addr)) {
+	lock_get(&v->domain->lock);
+	switch (find_target(v, addr, &table)) {
 	case TARGET_NONE:
-		return false;
+		break;
 	case TARGET_WRITABLE:
-		count(CNT_PF_SPURIOUS); // another vCPU was faster
-		return true;
+		done = true; // another vCPU was faster
+		break;
 	case TARGET_TABLE:
+		done = write_table(v, table, addr, r);
 		break;
 	}
-	if (!read_insn(&w, r) || w.address != addr ||
-	    (w.address & (w.size - 1)))
-		return false;
-	count(CNT_PTWR);
-	return write_table(v, &w, r);
+	lock_put(&v->domain->lock);
+	return done;
 }

@@ -15,54 +15,103 @@ static struct map_ask own_frames(struct domain *d)
 	return (struct map_ask){.d = d, .of = d, .owner = d->id};
 }
 
-// Entries of L1s are many and cheap: counted at the end, never a stop.
-static bool must_stop(u32 level)
+// Entries of L1s are many and cheap: counted at the end, never a stop. Of the
+// others those count that are present; the way past the rest is a unit for each
+// SKIPPED_PER_UNIT.
+#define SKIPPED_PER_UNIT 16
+
+static bool must_stop(u32 level, u32 units)
 {
-	return level > 1 && preempt_due(1);
+	return level > 1 && preempt_due(units);
+}
+
+// Most entries of most tables are empty, and a process has some ten tables:
+// these two loops are half of the hypervisor's part of a fork. Entries that
+// another processor is writing (A and D bits) stay present or absent.
+#define GROUP 4
+
+static bool group_empty(const u64 *t)
+{
+	return !((t[0] | t[1] | t[2] | t[3]) & PTE_P);
+}
+
+// The first present entry from i on, or ENTRIES.
+static u32 next_present(const u64 *t, u32 i)
+{
+	while (i < ENTRIES && !(t[i] & PTE_P))
+		if (i % GROUP == 0 && group_empty(t + i))
+			i += GROUP;
+		else
+			i++;
+	return i;
+}
+
+// One more than the last present entry below i, or 0.
+static u32 end_of_present(const u64 *t, u32 i)
+{
+	while (i > 0 && !(t[i - 1] & PTE_P))
+		if (i % GROUP == 0 && group_empty(t + i - GROUP))
+			i -= GROUP;
+		else
+			i--;
+	return i;
 }
 
 static int fill(struct frame *f, u64 *t, u32 level, struct domain *d)
 {
 	struct map_ask ask = own_frames(d);
 	mfn_t own = frame_mfn(f);
+	u32 from = f->aux;
 
-	for (u32 i = f->aux; i < ENTRIES; i++) {
-		u64 entry = READ_ONCE(t[i]);
-		u64 wanted = entry;
+	for (;;) {
+		u32 i = next_present(t, from), skipped = i - from;
+		u64 entry, wanted;
 		int err = 0;
 
 		f->aux = (u16)i;
-		if ((entry & PTE_P) && !entry_is_ours(level, i))
+		if (i == ENTRIES)
+			return 0;
+		wanted = entry = READ_ONCE(t[i]);
+		if (!entry_is_ours(level, i))
 			err = entry_get(&ask, level, i, own, &wanted);
 		if (err)
 			return err;
 		if (wanted != entry)
 			WRITE_ONCE(t[i], wanted);
-		f->aux = (u16)(i + 1);
-		if (must_stop(level) && i + 1 < ENTRIES)
+		from = i + 1;
+		f->aux = (u16)from;
+		if (must_stop(level, 1 + skipped / SKIPPED_PER_UNIT) &&
+		    from < ENTRIES)
 			return -ERESTART;
 	}
-	return 0;
 }
 
 // AUX_FAILED stays in aux unless all is undone.
 static int drain(struct frame *f, const u64 *t, u32 level)
 {
 	u32 failed = f->aux & AUX_FAILED;
+	u32 end = f->aux & ~AUX_FAILED;
 	mfn_t own = frame_mfn(f);
 
-	for (u32 i = f->aux & ~AUX_FAILED; i-- > 0;) {
-		u64 entry = READ_ONCE(t[i]);
+	for (;;) {
+		u32 i = end_of_present(t, end), skipped = end - i;
+		u64 entry;
 		int err = 0;
 
-		if ((entry & PTE_P) && !entry_is_ours(level, i))
+		f->aux = (u16)(i | failed);
+		if (i == 0)
+			break;
+		entry = READ_ONCE(t[--i]);
+		if (!entry_is_ours(level, i))
 			err = entry_put(level, own, entry);
 		if (err)
 			return err;
+		end = i;
 		f->aux = (u16)(i | failed);
-		if (must_stop(level) && i)
+		if (must_stop(level, 1 + skipped / SKIPPED_PER_UNIT) && i)
 			return -ERESTART;
 	}
+	f->aux = 0;
 	return 0;
 }
 

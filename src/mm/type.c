@@ -30,6 +30,7 @@
 #include "abi/errno.h"
 #include "cpu/cpu.h"
 #include "mm/priv.h"
+#include "mm/quick.h"
 #include "mm/tlb.h"
 
 static u32 word(enum frame_type t)
@@ -215,7 +216,7 @@ u32 table_level(mfn_t mfn, const struct domain *d)
 	const struct frame *f;
 	u32 w;
 
-	if (!mfn_is_ram(mfn))
+	if (!quick_is_ram(mfn))
 		return 0;
 	f = mfn_frame(mfn);
 	w = READ_ONCE(f->type);

