@@ -2,8 +2,8 @@
 #
 # Booting. The variables are those of tools/run; make passes them on.
 #
-## make run [KERNEL=6.1|6.12|7.2] [MEM=2048] [CPUS=2] [DOM0_MEM=512M] ...
-##                boot Ringfort and Debian's dom0 in QEMU, to a shell
+## make run [GUESTS=2] [KERNEL=6.1|6.12|7.2] [MEM=2048] [CPUS=2] ...
+##                boot Ringfort, Debian's dom0 and guests in QEMU, to a shell
 ## make run CMD='commands' | SCRIPT=file
 ##                run them in dom0 and end with their exit status
 ## make run HV=build/oracle/xen.elf
