@@ -13,15 +13,19 @@ import machine
 RESULTS = os.path.join(machine.TOP, "bench", "results")
 
 
+def tool(name, *words):
+    """Run one of tools/, which says itself what went wrong."""
+    path = os.path.join(machine.TOP, "tools", name)
+    if subprocess.run([path, *words]).returncode:
+        sys.exit("%s failed" % name)
+
+
 def prepare(kernels):
     """Fetch the kernels and stock Xen where they are missing."""
-    tools = os.path.join(machine.TOP, "tools")
-    commands = [["fetch-xen"]]
+    tool("fetch-xen")
     for line in kernels:
-        commands += [["fetch-kernel", line], ["mkinitramfs", line]]
-    for name, *words in commands:
-        if subprocess.run([os.path.join(tools, name), *words]).returncode:
-            sys.exit("%s failed" % name)
+        tool("fetch-kernel", line)
+        tool("mkinitramfs", line)
 
 
 def _first_line(path):
