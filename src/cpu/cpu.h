@@ -78,6 +78,8 @@ void vcpu_save(struct vcpu *v, const struct regs *r);
 void vcpu_load(struct vcpu *v, struct regs *r);
 // Puts this processor on hv_root() with no vCPU's state loaded.
 void vcpu_unload(void);
+// v was saved, and nothing else was loaded since: it goes on.
+void vcpu_resume(struct vcpu *v);
 
 // The image of v's FPU state. alloc: 0 or -ENOMEM.
 int must_check fpu_alloc(struct vcpu *v);

@@ -16,13 +16,13 @@ static const char *const names[LOCK_CLASSES] = {
 	[LOCK_REAP] = "reap",         [LOCK_DOMAIN_LIST] = "domain list",
 	[LOCK_WALL] = "wall clock",   [LOCK_SETUP] = "setup",
 	[LOCK_DOMAIN] = "domain",     [LOCK_EVENT] = "event",
-	[LOCK_SCHED] = "sched",       [LOCK_TIMER] = "timer",
-	[LOCK_RANGESET] = "rangeset", [LOCK_IRQ] = "irq",
-	[LOCK_IO_RULES] = "io rules", [LOCK_HVMAP] = "hvmap",
-	[LOCK_GRANT] = "grant",       [LOCK_MIRRORS] = "mirrors",
-	[LOCK_KALLOC] = "kalloc",     [LOCK_HEAP] = "heap",
-	[LOCK_PORTS] = "ports",       [LOCK_INPUT] = "input",
-	[LOCK_CONSOLE] = "console",
+	[LOCK_SHUTDOWN] = "shutdown", [LOCK_QUEUE] = "run queue",
+	[LOCK_TIMER] = "timer",       [LOCK_RANGESET] = "rangeset",
+	[LOCK_IRQ] = "irq",           [LOCK_IO_RULES] = "io rules",
+	[LOCK_HVMAP] = "hvmap",       [LOCK_GRANT] = "grant",
+	[LOCK_MIRRORS] = "mirrors",   [LOCK_KALLOC] = "kalloc",
+	[LOCK_HEAP] = "heap",         [LOCK_PORTS] = "ports",
+	[LOCK_INPUT] = "input",       [LOCK_CONSOLE] = "console",
 };
 
 // Atomic, but for a maximum and its place, which may not fit each other when

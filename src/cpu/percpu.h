@@ -23,6 +23,7 @@ struct vcpu;
 #define PENDING_TIMER 0x2u // the timer interrupt came: run expired timers
 #define PENDING_NMI 0x4u // an NMI for dom0 came: wake it
 #define PENDING_PARK 0x10u // somebody wants all others to stand still
+#define PENDING_EVENT 0x20u // the running vCPU was told of an event
 #define PENDING_ROOT 0x8u // the loaded vCPU's root must be reloaded
 
 struct tss {
@@ -71,6 +72,8 @@ struct cpu {
 	// Others count wanted up and wait until done has followed.
 	u32 flush_wanted, flush_done;
 	bool flush_late; // flush before a guest runs again
+	bool flushed_idle; // somebody had to wake us for a flush
+	bool polls; // looks at pending without being interrupted
 
 	struct held_locks locks; // debug builds only
 	u64 alive_ns; // irq/watchdog.c: when it last said so

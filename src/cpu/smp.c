@@ -38,6 +38,7 @@ static void flush_if_asked(struct cpu *c)
 
 	while (wanted != c->flush_done) {
 		tlb_flush_local();
+		c->flushed_idle = !c->curr;
 		__atomic_store_n(&c->flush_done, wanted, __ATOMIC_SEQ_CST);
 		wanted = __atomic_load_n(&c->flush_wanted, __ATOMIC_SEQ_CST);
 	}

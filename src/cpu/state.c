@@ -107,6 +107,11 @@ void vcpu_load(struct vcpu *v, struct regs *r)
 		bounce_failsafe(v, r, sel);
 }
 
+void vcpu_resume(struct vcpu *v)
+{
+	fpu_load(v);
+}
+
 void vcpu_unload(void)
 {
 	cpu_this()->loaded = NULL;

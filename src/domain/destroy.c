@@ -36,6 +36,8 @@ static int stage_detach(struct domain *d)
 		// Its last moments on a processor may have set timers again.
 		vcpu_timers_stop(v);
 	}
+	if (detached)
+		sched_domain_stop(d);
 	return detached ? 0 : -ERESTART;
 }
 

@@ -191,6 +191,7 @@ static void set_up(struct domain *d, domid_t id, const struct domain_config *c)
 	list_init(&d->link);
 	fmt_print(d->name, sizeof(d->name), "d%u", id);
 	watchdogs_init(d);
+	sched_domain_init(d);
 }
 
 struct domain *domain_create_as(domid_t id, const struct domain_config *c,

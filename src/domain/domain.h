@@ -12,6 +12,7 @@
 #include "lib/lock.h"
 #include "lib/types.h"
 #include "mm/mm.h"
+#include "sched/queue.h"
 #include "sched/timer.h"
 
 struct port;
@@ -46,17 +47,24 @@ struct vcpu {
 	struct domain *domain;
 	u32 id;
 
-	// Under the scheduler's lock (sched/sched.h).
+	// Under the lock of its processor's run queue (sched/queue.h).
 	enum vcpu_state state;
 	u32 pause_count; // > 0: may not run
-	u32 cpu; // processor it runs or last ran on
-	struct list run_link; // on a run queue when RUNNABLE
-	u64 slice_start_ns; // when its time slice began
+	u32 cpu; // whose queue it belongs to: where it runs or last ran
+	struct run_place place; // in the queue when RUNNABLE
+	u64 vt; // virtual time, while not in the queue
+	u64 slice_start_ns, slice_vt; // when its turn began
+	u64 charged_ns; // what it ran since is not in vt yet
+	bool yielded; // asked to let others run
+	bool parked; // RUNNABLE, but its domain has reached its cap
+	struct vcpu_runstate_info runstate;
+
 	u64 affinity[CPU_WORDS]; // bit n: may run on processor n
 	u64 affinity_soft[CPU_WORDS]; // and would rather run on these
-	u64 queued_ns; // when it was put on the run queue
-	bool yielded; // asked to let others run
-	struct vcpu_runstate_info runstate;
+
+	// See sched/switch.c.
+	u32 on; // 1 + the processor whose registers hold its state, 0 saved
+	struct cpu *last_on; // whose registers it was loaded into last
 
 	// The processor state while not loaded; regs are on the stack of the
 	// processor while the vCPU runs (guest_regs).
@@ -163,8 +171,9 @@ struct domain {
 	u32 max_port; // ports are below this
 	u32 pollers; // atomic: vCPUs in SCHEDOP_poll
 
-	// Shutdown and death, under the scheduler's lock.
-	u32 pause_count;
+	u32 pause_count; // atomic
+
+	// Shutdown and death, under shutdown_lock.
 	bool is_shutting_down, is_shut_down;
 	u32 shutdown_code; // SHUTDOWN_*, or SHUTDOWN_CODE_NONE
 	enum domain_dying dying;
@@ -191,6 +200,11 @@ struct domain {
 	u32 tsc_mode, tsc_incarnation;
 	u16 sched_weight; // share of processor time, 256 is usual
 	u16 sched_cap; // most of it, in percent of a processor; 0: no limit
+
+	// What is left of this period's share (sched/cap.c).
+	i64 sched_budget_ns; // atomic
+	u64 sched_refilled_ns;
+	struct timer sched_refill;
 
 	i64 time_offset_s;
 	u32 log_budget; // lines this domain may still print (log_guest)

@@ -8,6 +8,7 @@
 #include "cpu/percpu.h"
 #include "hypercall/bitmap.h"
 #include "lib/string.h"
+#include "sched/sched.h"
 
 #define CAP_UNCHANGED 0xffff
 
@@ -59,6 +60,7 @@ int domctl_set_affinity(const struct domctl *c)
 	intersect(usable, v->affinity);
 	if (!err && (a->flags & XEN_VCPUAFFINITY_SOFT))
 		err = set_map(v->affinity_soft, &a->cpumap_soft, usable, false);
+	sched_affinity_changed(v);
 	return err;
 }
 
@@ -99,9 +101,9 @@ static int put_parameters(struct domain *d,
 			  const struct xen_domctl_sched_credit2 *a)
 {
 	if (a->weight)
-		d->sched_weight = a->weight;
+		WRITE_ONCE(d->sched_weight, a->weight);
 	if (a->cap != CAP_UNCHANGED)
-		d->sched_cap = a->cap;
+		sched_set_cap(d, a->cap);
 	return 0;
 }
 

@@ -17,12 +17,12 @@ void domain_shutdown_check(struct domain *d)
 {
 	bool complete;
 
-	lock_get(&sched_lock);
+	lock_get(&shutdown_lock);
 	complete =
 		d->is_shutting_down && !d->is_shut_down && domain_is_still(d);
 	if (complete)
 		d->is_shut_down = true;
-	lock_put(&sched_lock);
+	lock_put(&shutdown_lock);
 	if (complete)
 		virq_raise_global(VIRQ_DOM_EXC);
 }

@@ -19,7 +19,8 @@ enum lock_class {
 	LOCK_SETUP, // d->setup_lock
 	LOCK_DOMAIN, // d->lock
 	LOCK_EVENT, // d->event_lock; two, the lower address first
-	LOCK_SCHED,
+	LOCK_SHUTDOWN, // sched/sched.c
+	LOCK_QUEUE, // a processor's run queue; a second one only tried
 	LOCK_TIMER, // a processor's timer queue
 	LOCK_RANGESET,
 	LOCK_IRQ,

@@ -103,9 +103,7 @@ void clock_update_runstate(struct vcpu *v)
 
 	if (!v->runstate_area)
 		return;
-	lock_get(&sched_lock);
-	r = v->runstate;
-	lock_put(&sched_lock);
+	vcpu_runstate_last(v, &r);
 	if (v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag))
 		runstate_write_flagged(v, r);
 	else if (!area_write(v, v->runstate_area, &r, sizeof(r)))

@@ -8,19 +8,25 @@
 #include "cpu/percpu.h"
 #include "domain/domain.h"
 
-// Chooses the policy by sched=, reads the wall clock. Once.
+// Reads the wall clock, and sched=. Once.
 void sched_init(void);
 // Makes a processor's queues. Before it calls sched_pick.
 void sched_init_cpu(struct cpu *c);
 
 // How many processors run guests; more vCPUs than that only take turns.
 u32 sched_guest_cpus(void);
-// Prepares a new vCPU: down, on the processor the policy chooses.
+// Prepares a new vCPU, which is down, or a new domain.
 void sched_vcpu_init(struct vcpu *v);
+void sched_domain_init(struct domain *d);
+// Once none of d's vCPUs can run any more: nothing of it is on its way.
+void sched_domain_stop(struct domain *d);
+// v's affinity maps were changed.
+void sched_affinity_changed(struct vcpu *v);
+// Sets the most that d's vCPUs may use, in percent of a processor; 0: all.
+void sched_set_cap(struct domain *d, u32 percent);
 
-// The lock that guards vCPU states. Taken inside d->event_lock, never the
-// other way round.
-extern struct lock sched_lock;
+// Guards how domains shut down.
+extern struct lock shutdown_lock;
 
 // Makes a blocked vCPU runnable (an event came); harmless otherwise.
 void vcpu_wake(struct vcpu *v);
@@ -67,7 +73,8 @@ u64 sched_idle_ns(u32 cpu);
 // ratelimit, 0 or 100 to 500000.
 extern u32 sched_ratelimit_us;
 
-// v->runstate up to now.
+// v->runstate as of its last change, and up to now.
+void vcpu_runstate_last(struct vcpu *v, struct vcpu_runstate_info *out);
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out);
 
 // Prints every processor's and vCPU's state (debug key 'r').

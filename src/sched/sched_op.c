@@ -58,10 +58,10 @@ static i64 shutdown_code(struct vcpu *v, gva_t arg)
 		return -EFAULT;
 	if (a.reason > SHUTDOWN_MAX)
 		return -EINVAL;
-	lock_get(&sched_lock);
+	lock_get(&shutdown_lock);
 	if (!v->domain->is_shutting_down)
 		v->domain->shutdown_code = a.reason;
-	lock_put(&sched_lock);
+	lock_put(&shutdown_lock);
 	return 0;
 }
 

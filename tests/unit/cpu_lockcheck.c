@@ -19,7 +19,7 @@
 
 static struct lock event[2] = {LOCK_INIT(LOCK_EVENT), LOCK_INIT(LOCK_EVENT)};
 static struct lock dom[2] = {LOCK_INIT(LOCK_DOMAIN), LOCK_INIT(LOCK_DOMAIN)};
-static struct lock sched = LOCK_INIT(LOCK_SCHED);
+static struct lock sched = LOCK_INIT(LOCK_QUEUE);
 static struct lock heap = LOCK_INIT(LOCK_HEAP);
 static struct lock forgotten;
 

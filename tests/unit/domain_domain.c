@@ -27,7 +27,7 @@
 #include "mm/grant_priv.h"
 #include "sched/sched.h"
 
-struct lock sched_lock;
+struct lock shutdown_lock;
 
 static u32 references; // to roots, descriptor pages and vcpu_info frames
 static u32 pages; // shared with guests
@@ -219,6 +219,14 @@ void pirqs_domain_destroy(struct domain *d)
 }
 
 void sched_vcpu_init(struct vcpu *v)
+{
+}
+
+void sched_domain_init(struct domain *d)
+{
+}
+
+void sched_domain_stop(struct domain *d)
 {
 }
 

@@ -43,7 +43,7 @@ static struct vcpu caller = {.domain = &control};
 static struct vcpu guest_vcpu = {.domain = &guest};
 static struct xen_domctl op;
 
-static u32 pauses, detach_fails, kicks, wall_updates;
+static u32 pauses, detach_fails, kicks, wall_updates, moves;
 static int destroy_result, context_result;
 static struct domain_config created;
 static struct domain fresh;
@@ -164,6 +164,16 @@ void vcpu_unpause(struct vcpu *v)
 	v->pause_count--;
 }
 
+void sched_affinity_changed(struct vcpu *v)
+{
+	moves++;
+}
+
+void sched_set_cap(struct domain *d, u32 percent)
+{
+	d->sched_cap = (u16)percent;
+}
+
 bool sched_detach(struct vcpu *v)
 {
 	return !detach_fails || !detach_fails--;
@@ -251,7 +261,7 @@ static int call(u32 cmd, domid_t domain)
 static int set_up(void **state)
 {
 	memset(&op, 0, sizeof(op));
-	pauses = kicks = wall_updates = detach_fails = 0;
+	pauses = kicks = wall_updates = detach_fails = moves = 0;
 	destroy_result = context_result = 0;
 	guest.vcpu[0] = &guest_vcpu;
 	guest.vcpu[1] = NULL;
@@ -611,6 +621,7 @@ static void affinity_leaves_a_processor(void **state)
 	assert_int_equal(call(XEN_DOMCTL_setvcpuaffinity, 5), 0);
 	assert_int_equal(guest_vcpu.affinity[0], 2);
 	assert_int_equal(guest_vcpu.affinity_soft[0], 3);
+	assert_int_equal(moves, 1);
 	assert_int_equal(soft[0], 2); // what is effective
 
 	memset(hard, 0xaa, sizeof(hard));

@@ -18,7 +18,7 @@
 
 struct cpu_features cpu_features;
 struct tsc_scale tsc_scale;
-struct lock sched_lock;
+struct lock shutdown_lock;
 struct list domain_list = {&domain_list, &domain_list};
 struct lock domain_list_lock;
 
@@ -155,6 +155,11 @@ static void the_time_area_is_written_once_it_is_mapped(void **state)
 	area_writes = 0;
 	clock_update(&vcpu);
 	assert_int_equal(area_writes, 0);
+}
+
+void vcpu_runstate_last(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+	*out = v->runstate;
 }
 
 static void the_runstate_area_is_a_copy(void **state)

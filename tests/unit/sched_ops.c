@@ -27,7 +27,7 @@ static struct domain domain, control;
 static struct vcpu vcpu[VCPUS];
 static struct vcpu_info info;
 struct domain *dom0 = &control;
-struct lock sched_lock;
+struct lock shutdown_lock;
 
 static u32 blocked, yielded, ups, downs, raised, kicks, wakes;
 static u32 polled_ports;

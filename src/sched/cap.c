@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//
+// Caps. A domain with one may run for `cap` percent of a processor in all: each
+// period it gets that much to spend, and its vCPUs are parked when it is spent.
+// What they overran is taken from the next period, so the share is right in the
+// long run however late a processor notices.
+#include "sched/priv.h"
+
+#define PERIOD_NS 10000000ull
+
+static u64 quota(const struct domain *d)
+{
+	return PERIOD_NS / 100 * READ_ONCE(d->sched_cap);
+}
+
+static i64 budget(const struct domain *d)
+{
+	return __atomic_load_n(&d->sched_budget_ns, __ATOMIC_RELAXED);
+}
+
+bool cap_allows(const struct domain *d)
+{
+	return !READ_ONCE(d->sched_cap) || budget(d) > 0;
+}
+
+u64 cap_until(const struct vcpu *v)
+{
+	if (!READ_ONCE(v->domain->sched_cap))
+		return SCHED_NEVER;
+	return v->charged_ns + (u64)max(budget(v->domain), (i64)0);
+}
+
+// The first that is spent of a full budget starts the refilling.
+void cap_charge(struct domain *d, u64 ran)
+{
+	if (!READ_ONCE(d->sched_cap))
+		return;
+	__atomic_fetch_sub(&d->sched_budget_ns, (i64)ran, __ATOMIC_RELAXED);
+	if (!timer_active(&d->sched_refill))
+		timer_set(&d->sched_refill,
+			  READ_ONCE(d->sched_refilled_ns) + PERIOD_NS);
+}
+
+// Nothing is saved up beyond one period's worth.
+static void add_quota(struct domain *d)
+{
+	u64 periods = (now_ns() - d->sched_refilled_ns) / PERIOD_NS;
+	i64 most = (i64)quota(d), old = budget(d), new;
+
+	periods = min(periods, (u64)INT32_MAX);
+	d->sched_refilled_ns += periods * PERIOD_NS;
+	do {
+		new = min(old + (i64)periods * most, most);
+	} while (!__atomic_compare_exchange_n(&d->sched_budget_ns, &old, new,
+					      false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+}
+
+static void refill(void *arg)
+{
+	struct domain *d = arg;
+	struct vcpu *v;
+
+	if (READ_ONCE(d->sched_cap)) {
+		add_quota(d);
+		if (budget(d) < (i64)quota(d))
+			timer_set(&d->sched_refill,
+				  d->sched_refilled_ns + PERIOD_NS);
+	}
+	if (cap_allows(d))
+		for_each_vcpu (d, v)
+			sched_unpark(v);
+}
+
+void cap_init(struct domain *d)
+{
+	timer_init(&d->sched_refill, refill, d);
+}
+
+void cap_stop(struct domain *d)
+{
+	timer_cancel(&d->sched_refill);
+}
+
+void sched_set_cap(struct domain *d, u32 percent)
+{
+	WRITE_ONCE(d->sched_cap, percent);
+	// What was spent under another cap does not count.
+	__atomic_store_n(&d->sched_budget_ns, (i64)quota(d), __ATOMIC_RELAXED);
+	timer_set(&d->sched_refill, now_ns());
+}
