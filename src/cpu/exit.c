@@ -27,13 +27,6 @@ static void do_pending(struct cpu *c, struct regs *r)
 		root_load(c->loaded);
 }
 
-// An interrupt that sets a bit after the test is taken inside cpu_idle_wait().
-static void idle(struct cpu *c)
-{
-	if (!READ_ONCE(c->pending))
-		cpu_idle_wait();
-}
-
 static bool has_upcall(const struct vcpu *v)
 {
 	return event_deliverable(v) || unlikely(READ_ONCE(v->nmi_pending));
@@ -47,7 +40,7 @@ void guest_exit(struct regs *r)
 		while (unlikely(READ_ONCE(c->pending) || !c->curr)) {
 			do_pending(c, r);
 			if (!c->curr)
-				idle(c);
+				cpu_idle(c);
 		}
 		if (!has_upcall(c->curr))
 			break;

@@ -74,6 +74,7 @@ struct cpu {
 	bool flush_late; // flush before a guest runs again
 	bool flushed_idle; // somebody had to wake us for a flush
 	bool polls; // looks at pending without being interrupted
+	u64 poll_ns; // how long it does, when idle
 
 	struct held_locks locks; // debug builds only
 	u64 alive_ns; // irq/watchdog.c: when it last said so
@@ -135,14 +136,20 @@ static inline void cpu_pend(struct cpu *c, u32 bits)
 // Number of processors found and started.
 u32 cpu_count(void);
 
+// Does what others wait for (a flush), since interrupts are off here.
+void cpu_answer(void);
+
 // Long hypercalls call this with the work units (table entries, frames, array
 // elements) done since the last call. True when it is time to stop, keep the
-// progress and return hypercall_restart(): about 100 us of work.
+// progress and return hypercall_restart(): about 100 us of work. Others that
+// wait for an answer of this processor get it here.
 #define PREEMPT_BUDGET 4096u
 static inline bool preempt_due(u32 units)
 {
 	struct cpu *c = cpu_this();
 
+	if (unlikely(READ_ONCE(c->flush_wanted) != c->flush_done))
+		cpu_answer();
 	c->work += units;
 	return c->work >= PREEMPT_BUDGET;
 }

@@ -43,6 +43,8 @@ struct syscall_entries {
 void syscall_entries_load(const struct syscall_entries *e);
 // Those of every mode but the closed gate: MSRs, IDT, stacks in the TSS.
 void entries_load(struct cpu *c);
+// Waits for something to do: a bit in c->pending, or an interrupt.
+void cpu_idle(struct cpu *c);
 
 // Where an object of the image lies in memory.
 static inline maddr_t image_maddr(const void *p)

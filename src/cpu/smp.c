@@ -44,6 +44,11 @@ static void flush_if_asked(struct cpu *c)
 	}
 }
 
+void cpu_answer(void)
+{
+	flush_if_asked(cpu_this());
+}
+
 void lock_spin(void)
 {
 	flush_if_asked(cpu_this());

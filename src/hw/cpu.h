@@ -94,6 +94,12 @@ static inline void cpu_idle_wait(void)
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
+// Lets interrupts in for a moment.
+static inline void cpu_idle_poll(void)
+{
+	asm volatile("sti; pause; cli" : : : "memory");
+}
+
 static inline no_return void cpu_halt_forever(void)
 {
 	for (;;)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "console/console.h"
+#include "cpu/percpu.h"
 #include "lib/bug.h"
 #include "lib/lock.h"
 
@@ -31,6 +32,10 @@ __attribute__((weak)) void log_at(enum log_level level, const char *format, ...)
 }
 
 __attribute__((weak)) void lock_spin(void)
+{
+}
+
+__attribute__((weak)) void cpu_answer(void)
 {
 }
 

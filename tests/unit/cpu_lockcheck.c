@@ -94,7 +94,7 @@ static void up_the_list(void **state)
 {
 	lock_get(&sched);
 	expect_stop("wrong order", lock_get(&dom[0]));
-	assert_non_null(strstr(said, "holds sched, taken in somewhere"));
+	assert_non_null(strstr(said, "holds run queue, taken in somewhere"));
 }
 
 static void two_of_a_class(void **state)

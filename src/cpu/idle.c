@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// An idle processor. Halting, and being woken by an interrupt, takes far longer
+// than the answer that a vCPU often waits for: two that talk to each other are
+// idle for a few microseconds at a time. So a processor whose idle times are
+// that short looks out for work by itself before it halts; who has some for it
+// sees that and sends no interrupt. As soon as idle times are longer it stops
+// doing so. (The idea is that of Linux's haltpoll governor.)
+#include "cpu/cpu.h"
+#include "cpu/priv.h"
+
+#include "hw/cpu.h"
+
+#define POLL_MIN_NS 5000ull
+#define POLL_MAX_NS 50000ull
+
+// polls is cleared before pending is looked at for the last time; the others
+// set pending first and look at polls then.
+static void poll(struct cpu *c, u64 until)
+{
+	__atomic_store_n(&c->polls, true, __ATOMIC_SEQ_CST);
+	while (!READ_ONCE(c->pending) && now_ns() < until)
+		cpu_idle_poll();
+	__atomic_store_n(&c->polls, false, __ATOMIC_SEQ_CST);
+}
+
+static u64 adapt(u64 poll_ns, u64 took)
+{
+	if (took <= poll_ns)
+		return poll_ns;
+	if (took <= POLL_MAX_NS)
+		return min(max(2 * poll_ns, POLL_MIN_NS), POLL_MAX_NS);
+	return poll_ns > POLL_MIN_NS ? poll_ns / 2 : 0;
+}
+
+// An interrupt that sets a bit after the last test is taken inside
+// cpu_idle_wait().
+void cpu_idle(struct cpu *c)
+{
+	u64 start = now_ns();
+
+	if (c->poll_ns)
+		poll(c, start + c->poll_ns);
+	if (!__atomic_load_n(&c->pending, __ATOMIC_SEQ_CST))
+		cpu_idle_wait();
+	c->poll_ns = adapt(c->poll_ns, now_ns() - start);
+}
