@@ -50,6 +50,7 @@ struct cpu {
 	u32 pending; // PENDING_* ; atomic or of others, cleared by us
 	struct vcpu *curr; // running vCPU, 0 when idle
 	struct vcpu *loaded; // whose state is in the registers (lazy when idle)
+	struct vcpu *rooted; // whose root CR3 may hold
 	struct vcpu *fpu_owner; // whose FPU state is live in the registers
 	u64 cr3; // what CR3 holds, to save a read
 	u32 work; // preemption budget used since entry (preempt_due)

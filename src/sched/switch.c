@@ -7,7 +7,9 @@
 // until then v->on says whose registers hold its state, and who has picked it
 // waits. The processor it left, if it becomes idle, keeps everything loaded:
 // when the vCPU comes back and was nowhere else meanwhile (v->last_on), there is
-// nothing to load.
+// nothing to load. Before another processor takes the vCPU, that one must have
+// left the vCPU's root (c->rooted): it is the vCPU's reference that keeps the
+// tables what they are, and the vCPU may exchange it for another.
 #include "sched/priv.h"
 
 #include "cpu/cpu.h"
@@ -119,23 +121,48 @@ static void leave(struct vcpu *v, const struct regs *r)
 		domain_shutdown_check(v->domain);
 }
 
+static void unload(struct cpu *c)
+{
+	vcpu_unload();
+	__atomic_store_n(&c->rooted, NULL, __ATOMIC_RELEASE);
+}
+
+// The vCPU is c's from now on, and on no other processor. Who waits has let go
+// himself, as two may want each other's vCPU.
+static void take(struct cpu *c, struct vcpu *v)
+{
+	struct cpu *other = v->last_on;
+
+	while (__atomic_load_n(&v->on, __ATOMIC_ACQUIRE))
+		lock_spin();
+	__atomic_store_n(&v->last_on, c, __ATOMIC_SEQ_CST);
+	v->on = c->id + 1;
+	if (!other || other == c)
+		return;
+	while (__atomic_load_n(&other->rooted, __ATOMIC_ACQUIRE) == v) {
+		if (c->loaded)
+			unload(c);
+		sched_kick(other, PENDING_SCHED);
+		lock_spin();
+	}
+}
+
 // A flush that was asked for while the processor was idle is due now; loading
 // a vCPU is one.
 static void enter(struct cpu *c, struct vcpu *v, struct regs *r)
 {
 	bool late =
 		__atomic_exchange_n(&c->flush_late, false, __ATOMIC_SEQ_CST);
+	bool there = c->loaded == v && v->last_on == c;
 
-	while (__atomic_load_n(&v->on, __ATOMIC_ACQUIRE))
-		lock_spin();
-	v->on = c->id + 1;
-	if (c->loaded == v && v->last_on == c) {
+	take(c, v);
+	if (there) {
 		vcpu_resume(v);
 		if (late)
 			tlb_flush_local();
 	} else {
-		v->last_on = c;
 		vcpu_load(v, r);
+		__atomic_store_n(&c->rooted, v, __ATOMIC_RELEASE);
 		count(CNT_SWITCH);
 	}
 	clock_update(v);
@@ -149,7 +176,8 @@ static bool stays_loaded(struct cpu *c)
 {
 	const struct vcpu *v = c->loaded;
 
-	return vcpu_may_run(v) && v->state != VCPU_DOWN && !c->flushed_idle;
+	return vcpu_may_run(v) && v->state != VCPU_DOWN && !c->flushed_idle &&
+	       __atomic_load_n(&v->last_on, __ATOMIC_SEQ_CST) == c;
 }
 
 void sched_pick(struct regs *r)
@@ -169,14 +197,15 @@ void sched_pick(struct regs *r)
 			enter(c, next, r);
 	}
 	if (!next && c->loaded && !stays_loaded(c))
-		vcpu_unload();
+		unload(c);
 	c->flushed_idle = false;
 	domains_reap();
 }
 
 static bool holds(const struct cpu *c, const struct vcpu *v)
 {
-	return READ_ONCE(c->loaded) == v || READ_ONCE(c->curr) == v;
+	return READ_ONCE(c->loaded) == v || READ_ONCE(c->curr) == v ||
+	       __atomic_load_n(&c->rooted, __ATOMIC_ACQUIRE) == v;
 }
 
 bool sched_detach(struct vcpu *v)
@@ -189,7 +218,7 @@ bool sched_detach(struct vcpu *v)
 		if (!holds(c, v))
 			continue;
 		if (c == cpu_this() && !c->curr) {
-			vcpu_unload();
+			unload(c);
 			continue;
 		}
 		sched_kick(c, PENDING_SCHED);

@@ -212,6 +212,17 @@ static void pass_all(void)
 	fake_cpu = cpu_of(0);
 }
 
+// Who waits for another processor lets it do what it was asked.
+void lock_spin(void)
+{
+	struct cpu *self = fake_cpu;
+
+	for (u32 i = 0; i < machine_cpus; i++)
+		if (cpu_of(i) != self && cpu_of(i)->pending)
+			pass(cpu_of(i));
+	fake_cpu = self;
+}
+
 static void wake_up(struct sim *s)
 {
 	s->left_ns = s->run_ns;
