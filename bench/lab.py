@@ -89,6 +89,10 @@ SETTINGS = {
                        counted=True),
     "open": Control("open-gate dom0", _image("ringfort"), "dom0-gate=open",
                     counted=True),
+    "closed": Control("closed-gate dom0", _image("ringfort"),
+                      "dom0-gate=closed", counted=True),
+    "adaptive": Control("adaptive-gate dom0", _image("ringfort"),
+                        "dom0-gate=adaptive", counted=True),
 }
 
 

@@ -188,8 +188,8 @@ static void weigh(struct vcpu *v, i64 changes, i64 entries)
 		v->closed_wanted = false;
 }
 
-// Each change to the kernel ends in an iret, which the gate would do itself;
-// the other hypercalls would have to enter.
+// Each change to the kernel ends in an iret, maybe much later, which the gate
+// would do itself; the other hypercalls would have to enter.
 static void weigh_classic(struct vcpu *v)
 {
 	i64 changes = (i64)(v->traps_seen - v->traps_weighed);
@@ -198,7 +198,7 @@ static void weigh_classic(struct vcpu *v)
 	v->traps_weighed = v->traps_seen;
 	v->hypercalls_weighed = v->hypercalls;
 	if (!v->closed)
-		weigh(v, changes, max(calls - changes, (i64)0));
+		weigh(v, 2 * changes, calls);
 }
 
 static bool wanted(struct vcpu *v)

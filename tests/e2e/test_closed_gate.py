@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""dom0 behind a closed gate: Debian's kernels in ring 1, the hypervisor not
-mapped while they run (docs/gate.md). flip changes the mode at every exit."""
+"""Debian's kernels behind a closed gate: in ring 1, the hypervisor not mapped
+while they run (docs/gate.md). flip changes the mode at every exit."""
 
 import re
 
 import pytest
 
+import machine
 from conftest import KERNELS
+from test_guests import INIT, attached, config, fine, guest_up
 
 pytestmark = pytest.mark.ours
 
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.ours
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("mode", ["closed", "flip", "adaptive"])
 def test_closed_gate(boot, program, kernel, mode):
-    m = boot(kernel=kernel, cpu="max", dom0="rf.tools=0",
+    m = boot(kernel=kernel, cpu="max", cpus=1, dom0="rf.tools=0",
              append="dom0_mem=512M dom0_max_vcpus=2 dom0-gate=" + mode,
              files={"/bin/gate": program("gate"),
                     "/bin/load": program("load")})
@@ -31,3 +33,50 @@ def test_closed_gate(boot, program, kernel, mode):
     changes = int(re.search(r"\bsyscall=(\d+)", counters)[1])
     writes = int(re.search(r"\bcr3_mode=(\d+)", counters)[1])
     assert writes < changes * (2 if mode == "flip" else 1)
+
+
+def with_guest(boot, program, gate):
+    """A machine at dom0's shell that can make a guest called "one"."""
+    files = {"/init": INIT, "/bin/busybox": "/bin/busybox",
+             "/bin/gate": program("gate"), "/bin/load": program("load")}
+    files.update({"/%s/.keep" % d: b"" for d in ("sbin", "proc", "sys", "dev")})
+    m = boot(cpu="max", cpus=1, dom0="quiet rf.tools=wait",
+             append="dom0_mem=512M gate=" + gate, mem="1024",
+             files={"/guest/vmlinuz": machine.kernel("6.1"),
+                    "/guest/initramfs": machine.archive(files),
+                    "/etc/xen/one": config("one", vcpus=2)})
+    m.expect(r"gate=%s[: ]" % gate)
+    m.expect("RINGFORT-TOOLS-UP")
+    m.shell()
+    return m
+
+
+def crossings(m):
+    """{name: number} of debug key c, all domains together."""
+    fine(m, "xl dmesg -c >/dev/null; xl debug-keys c; xl dmesg >/tmp/dmesg")
+    said = fine(m, "grep '^ringfort: counters:' /tmp/dmesg")
+    return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", said)}
+
+
+@pytest.mark.parametrize("gate", ["on", "adaptive", "flip"])
+def test_guest(boot, program, gate):
+    m = with_guest(boot, program, gate + ",force")
+
+    def work():
+        guest_up(m)
+        shown = "" if gate == "on" else " m2p-shown"
+        status, output = m.run("gate" + shown, timeout=240)
+        assert (status, output.strip()) == (0, "GATE done 0")
+        for load in "fork 50", "syscall 100000", "memory 5":
+            assert m.run("load " + load, timeout=240)[0] == 0
+    attached(m, "xl create -c /etc/xen/one", work)
+    assert crossings(m)["cr3_gate"] > 100
+    fine(m, "xl destroy one")
+
+
+def test_guest_where_ring_1_does_not_hold(boot, program):
+    """Nobody insisted: the guest is classic, and a line has said why."""
+    m = with_guest(boot, program, "on")
+    attached(m, "xl create -c /etc/xen/one", lambda: guest_up(m))
+    assert crossings(m)["cr3_gate"] == 0
+    fine(m, "xl destroy one")

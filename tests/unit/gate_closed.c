@@ -470,6 +470,19 @@ static void follows_what_it_sees(void **state)
 	assert_int_equal(leave(), 0);
 }
 
+// System calls one by one: the iret belongs to the change before it.
+static void irets_are_not_held_against_it(void **state)
+{
+	d->gate = GATE_ADAPTIVE;
+	for (u32 i = 0; i < 100 && !cpu_this()->closed; i++) {
+		s.v->traps_seen++;
+		leave();
+		s.v->hypercalls++;
+		leave();
+	}
+	assert_true(cpu_this()->closed);
+}
+
 static void flips(void **state)
 {
 	d->gate = GATE_FLIP;
@@ -495,6 +508,7 @@ int main(void)
 		TEST(ring_1_does_not_leave),
 		TEST(handlers_that_need_help),
 		TEST(follows_what_it_sees),
+		TEST(irets_are_not_held_against_it),
 		TEST(flips),
 	};
 
