@@ -72,16 +72,24 @@ def boot(request):
                 os.unlink(m.log)
 
 
+def program_flags(source):
+    """What a line "// flags:" of the source asks for besides the usual."""
+    with open(source, encoding="utf-8") as f:
+        found = re.findall(r"^// flags: (.*)$", f.read(), re.M)
+    return " ".join(found).split()
+
+
 @pytest.fixture(scope="session")
 def program():
     """Builds programs/NAME.c for dom0: a static program's path."""
     def build(name):
+        source = os.path.join(HERE, "programs", name + ".c")
         out = os.path.join(machine.BUILD, "tests", "e2e", name)
         os.makedirs(os.path.dirname(out), exist_ok=True)
         mine = "%s.%d" % (out, os.getpid())
         subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
-                        "-o", mine, os.path.join(HERE, "programs",
-                                                 name + ".c")], check=True)
+                        "-o", mine, source, *program_flags(source)],
+                       check=True)
         os.rename(mine, out)
         return out
     return build
