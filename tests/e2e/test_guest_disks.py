@@ -119,7 +119,8 @@ class Console:
         return self
 
     def up(self, timeout=240):
-        said = self.m.expect(UP, "libxl: error.*?[\r\n]", timeout=timeout)
+        said = self.m.expect(UP, "(?:libxl: error|xenconsole:).*?[\r\n]",
+                             timeout=timeout)
         address = said[1] if said.lastindex else pytest.fail(said[0])
         self.m.expect(PROMPT, timeout=timeout)
         return address
@@ -149,6 +150,12 @@ def fetched(m, address, path, timeout=240):
     return got.split()[0]
 
 
+def console_there(m, name):
+    """xl console fails until xenconsoled has seen the guest."""
+    until(m, "xenstore-exists /local/domain/$(xl domid %s)/console/tty" % name,
+          seconds=60)
+
+
 def shut_down(m, name):
     fine(m, "xl shutdown -w " + name, timeout=240)
     nothing_left(m)
@@ -159,6 +166,7 @@ def test_debian_from_its_disk(tools):
     m = tools
     fine(m, "xl create -p /etc/xen/debian", timeout=240)
     first = fine(m, "xl domid debian").strip()
+    console_there(m, "debian")
     fine(m, "xl unpause debian")
     with Console(m, "xl console debian") as guest:
         address = guest.up()
@@ -172,6 +180,7 @@ def test_debian_from_its_disk(tools):
             FILES["/srv/large"])
         m.send("reboot\n")
     until(m, "xl domid debian 2>/dev/null | grep -qvx %s" % first, 240)
+    console_there(m, "debian")
     with Console(m, "xl console debian") as guest:
         address = guest.up()
         assert guest.run("sha256sum </srv/kept").split()[0] == kept
@@ -247,6 +256,7 @@ def test_eight_guests(tools):
     assert len(states(m)) == 9
     addresses = []
     for i in range(8):
+        console_there(m, "many%d" % i)
         with Console(m, "xl console many%d" % i) as guest:
             addresses.append(guest.up())
             guest.run("echo many%d >/srv/name" % i)
