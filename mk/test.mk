@@ -7,7 +7,7 @@
 ##                      (HV=build/oracle/xen.elf: the same on stock Xen)
 ## make bench [QUICK=1] the evaluation beside native, Xen, KVM and translation:
 ##                      bench/report/index.html (two hours; QUICK: 12 minutes)
-## make bench-parts     boots, crossings and services, each by itself
+## make bench-parts     boots, crossings, services and guests, each by itself
 #
 # Serial logs of what failed stay in build/logs.
 
@@ -41,3 +41,4 @@ bench-parts:
 	@bench/boot
 	@bench/crossings
 	@bench/near-native
+	@bench/guests

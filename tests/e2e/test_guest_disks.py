@@ -59,6 +59,7 @@ def dom0_files():
     data = ["phy:/dev/disk/data,xvdb,w", "file:/guest/file,xvdc,w"]
     files = {
         "/guest/grub": GRUB,
+        "/guest/grub32": GRUB.replace("x86_64", "i386"),
         "/guest/file": bytes(16 << 20),
         "/etc/xen/debian": config("debian", "6.1", root=True),
         "/etc/xen/grub": config("grub", root=True),
@@ -198,6 +199,16 @@ def test_grub(tools):
         assert kernel == "boot/vmlinuz-" + guest.run("uname -r")
         assert guest.run("ls /guest 2>/dev/null || echo none") == "none"
     shut_down(m, "grub")
+
+
+@pytest.mark.ours
+def test_32_bit_kernel(tools):
+    """Refused with a message, and nothing is left of it."""
+    status, said = tools.run("xl create /etc/xen/grub 'disk=[]' "
+                             "'kernel=\"/guest/grub32\"' 2>&1", timeout=240)
+    assert status != 0
+    assert re.search("32-bit|x86_32|guest type", said), said
+    nothing_left(tools)
 
 
 @pytest.mark.parametrize("kernel", GUEST_KERNELS)
