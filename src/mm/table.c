@@ -101,7 +101,8 @@ static int drain(struct frame *f, const u64 *t, u32 level)
 		f->aux = (u16)(i | failed);
 		if (i == 0)
 			break;
-		entry = READ_ONCE(t[--i]);
+		i--;
+		entry = READ_ONCE(t[i]);
 		if (!entry_is_ours(level, i))
 			err = entry_put(level, own, entry);
 		if (err)
