@@ -41,6 +41,7 @@ void ap_start(void)
 	cpu_init_this(c);
 	apic_init_this();
 	sched_init_cpu(c);
+	tsc_step_measure(2);
 	__atomic_store_n(&c->online, true, __ATOMIC_RELEASE);
 	watchdog_init_cpu(c);
 	__atomic_store_n(&ap_ready, true, __ATOMIC_RELEASE);
@@ -123,12 +124,17 @@ static void start_one(u32 id, const struct acpi_cpu *a, maddr_t page)
 	ap_root = mfn_maddr(hv_root());
 	ap_stack = c->stack_top;
 	ap_ready = false;
+	tsc_step_prepare();
 	__atomic_store_n(&ap_number, id, __ATOMIC_RELEASE);
 	kick(a->apic_id, page);
 	// Either it has taken the number by now, or it never will.
-	if (!__atomic_exchange_n(&ap_number, 0, __ATOMIC_ACQ_REL))
+	if (!__atomic_exchange_n(&ap_number, 0, __ATOMIC_ACQ_REL)) {
+		tsc_step_measure(1);
 		wait_ready();
-	if (!ap_ready)
+	}
+	if (ap_ready)
+		tsc_step_judge(id);
+	else
 		log_warn("processor %u (APIC id %u) does not answer\n", id,
 			 a->apic_id);
 }

@@ -83,6 +83,13 @@ static inline u64 rdtsc(void)
 	return (u64)hi << 32 | lo;
 }
 
+// Not before earlier loads are done.
+static inline u64 rdtsc_ordered(void)
+{
+	asm volatile("lfence" : : : "memory");
+	return rdtsc();
+}
+
 static inline void cpu_pause(void)
 {
 	asm volatile("pause" : : : "memory");

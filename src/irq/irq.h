@@ -40,6 +40,12 @@ void apic_timer_set(u64 when_ns);
 // Finds the rate of TSC and APIC timer from HPET, PIT, ACPI PM timer, CPUID or
 // the RTC, whichever is there, and fills tsc_scale. Needs apic_init_this().
 void clocksource_init(void);
+// Whether a starting processor's TSC is in step with the boot processor's:
+// before it starts; on both at the same time, with numbers 1 and 2; on the boot processor, when the
+// other one is ready.
+void tsc_step_prepare(void);
+void tsc_step_measure(u32 self);
+void tsc_step_judge(u32 cpu);
 u64 wall_clock_read(void); // seconds since 1970 from the RTC, 0 if none
 
 // IO-APIC. Needs apic_init_boot(). All lines are masked at first.

@@ -27,13 +27,11 @@ static inline void store_order(void)
 
 static struct vcpu_time_info time_info(void)
 {
-	bool stable = cpu_features.tsc_stable || sched_guest_cpus() == 1;
-
 	return (struct vcpu_time_info){
 		.tsc_timestamp = tsc_scale.base_tsc,
 		.tsc_to_system_mul = tsc_scale.mul,
 		.tsc_shift = tsc_scale.shift,
-		.flags = stable ? XEN_PVCLOCK_TSC_STABLE_BIT : 0,
+		.flags = tsc_in_step() ? XEN_PVCLOCK_TSC_STABLE_BIT : 0,
 	};
 }
 

@@ -119,4 +119,6 @@ struct tsc_scale {
 	u64 hz;
 };
 extern struct tsc_scale tsc_scale;
+// Have all processors' TSCs been measured to be in step? Until then: yes.
+bool tsc_in_step(void);
 u64 tsc_to_ns(u64 tsc); // absolute TSC to now_ns() clock

@@ -71,6 +71,7 @@ FAKE_WRITE(write_dr3, u64)
 FAKE_WRITE(write_dr6, u64)
 FAKE_WRITE(write_dr7, u64)
 FAKE_READ(u64, rdtsc)
+#define rdtsc_ordered rdtsc
 FAKE_DO(cpu_pause)
 FAKE_DO(cpu_idle_wait)
 FAKE_WRITE(invlpg, u64)
