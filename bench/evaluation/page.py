@@ -62,9 +62,7 @@ def counts_table(results, key, least=0.005):
                                   "ipc", "disk", "net")]
     table = []
     for row in names:
-        found = [stats.median(list(results.outside(s.name, row, key)
-                                   .values()))
-                 for s in have]
+        found = [results.count(s.name, row, key) for s in have]
         if any(v is not None and v > least for v in found):
             table.append({"label": rows.label(row), "cells": [
                 "–" if v is None else rows.short(v) if v > least else "0"
@@ -73,10 +71,11 @@ def counts_table(results, key, least=0.005):
 
 
 def instruction_table(results):
-    have = [s for s in results.settings() if any(
-        results.instructions(s.name, r) for r in results.rows())]
+    names = rows.order(results.counted - {"guest_boot", "boot"})
+    have = [s for s in settings.SETTINGS.values() if any(
+        results.instructions(s.name, r) for r in names)]
     table = []
-    for row in results.rows():
+    for row in names:
         if results.units[row] not in ("ns", "us", "ms", "ns/page",
                                       "ns/fault"):
             continue
@@ -114,7 +113,8 @@ def counter_table(results):
 def boots(results):
     table = []
     for name in [h.name for h in settings.HOSTS]:
-        found = results.find("boot", setting=name)
+        found = [f for f in results.find("boot", setting=name)
+                 if f["round"] != "icount"]
         if found:
             table.append((
                 "The machine: " + name, stats.median(
@@ -122,7 +122,7 @@ def boots(results):
                 stats.median([f["busy"] for f in found])))
     for s in results.settings():
         found = [f for f in results.find("guest_boot", setting=s.name)
-                 if "beside" not in f]
+                 if "beside" not in f and f["round"] != "icount"]
         if found:
             table.append((s.label, stats.median([f["value"] for f in found]),
                           stats.median([f["busy"] for f in found])))

@@ -146,6 +146,8 @@ def groups(results):
     names = [g for g in rows.EXECUTION if results.rows(g)]
     others = [s for s in results.settings()
               if not s.rows_of and s.name != "native"]
+    if not names:
+        return None
     figure, panels = _panels(len(names), height=0.55 + 0.2 * len(others))
     for axes, group in zip(panels, names):
         items = []

@@ -23,6 +23,7 @@ class Results:
         self.values = defaultdict(lambda: defaultdict(dict))
         self.findings = []
         self.units = {}
+        self.counted = set()  # rows whose instructions were counted
         self.notes, self.failures = [], defaultdict(list)
         for visit in data["visits"]:
             self._visit(visit)
@@ -39,11 +40,15 @@ class Results:
             elif "failed" in f:
                 self.notes.append((f["setting"], "%s: %s" % (
                     f["row"], f["failed"])))
-            elif f.get("value", 0) > 0 and "beside" not in f \
-                    and visit["round"] != "icount":
-                self.values[f["setting"]][f["row"]][visit["round"]] = \
-                    f["value"]
-                self.units[f["row"]] = f["unit"]
+            elif f.get("value", 0) > 0 and "beside" not in f:
+                self._value(f)
+
+    def _value(self, f):
+        self.units[f["row"]] = f["unit"]
+        if f["round"] == "icount":
+            self.counted.add(f["row"])
+        else:
+            self.values[f["setting"]][f["row"]][f["round"]] = f["value"]
 
     def settings(self):
         """Those that have rows, in the order of the table."""
@@ -108,6 +113,14 @@ class Results:
                 if f["setting"] == setting and f.get("row") == row
                 and key in f and f["round"] != "icount"
                 and "beside" not in f}
+
+    def count(self, setting, row, key):
+        """Flushes or exits of an operation; best from the round in which
+        the clock counts instructions, as no timer comes between there."""
+        for f in self.find(row, setting=setting, round="icount"):
+            if key in f:
+                return f[key]
+        return stats.median(list(self.outside(setting, row, key).values()))
 
     def busier(self, setting, base, groups):
         """{row: [ratios]} of processor time at equal work."""

@@ -69,7 +69,7 @@ class Computer(machine.Machine):
         for path in glob.glob("/proc/%d/task/*/comm" % self.qemu.pid):
             try:
                 with open(path, encoding="ascii") as f:
-                    if not f.read().startswith("CPU"):
+                    if not f.read().startswith(("CPU", "ALL CPUs")):
                         continue
                 with open(path[:-4] + "schedstat", encoding="ascii") as f:
                     one, two, _ = f.read().split()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the summary says follows from the rows."""
 
+from conftest import Made
 from evaluation import claims, settings
 from evaluation.results import Results
 
@@ -54,3 +55,14 @@ def test_neighbours(made):
     results = Results(data=made())
     found = claims.beside(results, "kvm-npt")
     assert set(found) == {"memory"} and 1.3 < found["memory"] < 1.5
+
+
+def test_instructions_are_counted_apart():
+    """They are exact, and no part of times."""
+    results = Results(data=Made(rounds=2).count().data)
+    assert results.instructions("kvm-npt", "syscall_null") == 450
+    assert len(results.series("kvm-npt", "syscall_null")) == 2
+    claim = next(c for c in claims.judge(results) if c.key == "cpu")
+    found = pick(claim, "ringfort-guest", "kvm-shadow",
+                 "instructions at equal work")
+    assert abs(found.ratio - 5 / 3.3) < 1e-6 and found.verdict == "yes"
