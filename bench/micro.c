@@ -771,8 +771,10 @@ static void row_process(const struct row *row, int up, int down)
 		row->prepare();
 	row->round(1);
 	n = round_length(row);
+	alarm(0); // the harness may take its time
 	pass(up);
 	take(down);
+	alarm(ROW_SECONDS);
 	r = measure(row, n);
 	_exit(write(up, &r, sizeof(r)) != sizeof(r));
 }

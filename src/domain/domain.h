@@ -41,7 +41,7 @@ struct root_pair {
 	u64 version; // the domain's root_version at that time
 	bool agree; // they map the lower half alike
 };
-#define ROOT_PAIRS 4
+#define ROOT_PAIRS 32
 
 struct vcpu {
 	struct domain *domain;
@@ -86,7 +86,6 @@ struct vcpu {
 	mfn_t kernel_root;
 	mfn_t user_root;
 	struct root_pair pair[ROOT_PAIRS]; // for gates only
-	u32 last_pair; // the one used last
 	u64 users_version; // root_version for which users may run on the kernel
 		// root as it is; 0: not known to (gate/fast.inc asks)
 	u64 undo_mfn[2]; // page tables still to be undone (mm/undo.c), 0: none

@@ -8,7 +8,6 @@
 #include "abi/errno.h"
 #include "cpu/percpu.h"
 #include "cpu/uaccess.h"
-#include "hw/uaccess.h"
 #include "hypercall/hypercall.h"
 #include "mm/priv.h"
 #include "mm/quick.h"
@@ -39,7 +38,9 @@ static int update_entry(struct vcpu *v, const struct map_ask *ask,
 		.keep_ad = keep_ad,
 	};
 
-	c.level = table_level(c.table, ask->d);
+	c.level = likely(quick_is_l1(c.table, ask->d->id))
+			  ? 1
+			  : table_level(c.table, ask->d);
 	if (likely(c.level))
 		return entry_change(v, ask, &c);
 	return write_plain(c.table, c.index, c.value, ask->d);
@@ -105,17 +106,16 @@ static bool update_single(struct vcpu *v, const struct hcall *h, i64 *err)
 	struct domain *d = v->domain;
 	struct map_ask ask = {.d = d, .of = d, .owner = d->id};
 	struct entry_change c = {.level = 1};
-	u64 at;
+	struct mmu_update req;
 	bool ours = false;
 
 	if (h->arg[1] != 1 || h->arg[2] || (u32)h->arg[3] != DOMID_SELF ||
-	    !guest_range_ok(h->arg[0], sizeof(struct mmu_update)) ||
-	    !uaccess_loadq(&at, h->arg[0]) ||
-	    !uaccess_loadq(&c.value, h->arg[0] + sizeof(at)) ||
-	    at % sizeof(u64) != MMU_NORMAL_PT_UPDATE)
+	    guest_read(&req, h->arg[0], sizeof(req)) ||
+	    req.ptr % sizeof(u64) != MMU_NORMAL_PT_UPDATE)
 		return false;
-	c.table = maddr_mfn(at);
-	c.index = at >> 3 & (ENTRIES - 1);
+	c.table = maddr_mfn(req.ptr);
+	c.index = req.ptr >> 3 & (ENTRIES - 1);
+	c.value = req.val;
 	lock_get(&d->lock);
 	if (likely(quick_is_l1(c.table, d->id))) {
 		ours = true;

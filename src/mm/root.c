@@ -6,7 +6,7 @@
 // root maps the lower half just as the kernel root does (gate.md E1). Linux
 // keeps the two alike. Whether they are is found out by comparing them when
 // users are about to run, and remembered for a few pairs of roots: each vCPU
-// has a small table, good until the domain makes a level 4 table or writes to
+// has a table, good until the domain makes a level 4 table or writes to
 // the lower half of one. A pair that differs costs what it costs in classic.
 
 #include "cpu/percpu.h"
@@ -22,7 +22,8 @@ static bool lower_halves_agree(mfn_t a, mfn_t b)
 	const u64 *x = mfn_virt(a), *y = mfn_virt(b);
 
 	for (u32 i = 0; i < USER_SLOTS; i++)
-		if (((x[i] ^ y[i]) & MEANT) && ((x[i] | y[i]) & PTE_P))
+		if (x[i] != y[i] && ((x[i] ^ y[i]) & MEANT) &&
+		    ((x[i] | y[i]) & PTE_P))
 			return false;
 	return true;
 }
@@ -49,22 +50,14 @@ static void compare(struct vcpu *v, struct root_pair *p)
 	lock_put(&d->lock);
 }
 
+// Each kernel root has its place; a few may share one.
 static struct root_pair *find_pair(struct vcpu *v)
 {
-	struct root_pair *p = &v->pair[v->last_pair];
-	u64 version = READ_ONCE(v->domain->root_version);
+	u64 n = v->kernel_root.n;
+	struct root_pair *p = &v->pair[(n ^ n >> 6) % ROOT_PAIRS];
 
-	if (likely(is_pair(p, v, version)))
-		return p;
-	for (u32 i = 0; i < ROOT_PAIRS; i++) {
-		v->last_pair = (v->last_pair + 1) % ROOT_PAIRS;
-		p = &v->pair[v->last_pair];
-		if (is_pair(p, v, version))
-			return p;
-	}
-	v->last_pair = (v->last_pair + 1) % ROOT_PAIRS;
-	p = &v->pair[v->last_pair];
-	compare(v, p);
+	if (unlikely(!is_pair(p, v, READ_ONCE(v->domain->root_version))))
+		compare(v, p);
 	return p;
 }
 
