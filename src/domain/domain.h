@@ -55,6 +55,12 @@ struct vcpu {
 	u64 vt; // virtual time, while not in the queue
 	u64 slice_start_ns, slice_vt; // when its turn began
 	u64 charged_ns; // what it ran since is not in vt yet
+	// How often it was woken, and then not given its processor within 1 ms:
+	// another was chosen first, or could keep it for longer.
+	u32 wakes, late_wakes;
+	bool woken; // and still waits
+	bool must_wait; // for too long
+	u32 picks_then; // of the queue, when it was woken
 	bool yielded; // asked to let others run
 	bool parked; // RUNNABLE, but its domain has reached its cap
 	struct vcpu_runstate_info runstate;

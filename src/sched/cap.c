@@ -3,14 +3,21 @@
 // Caps. A domain with one may run for `cap` percent of a processor in all: each
 // period it gets that much to spend, and its vCPUs are parked when it is spent.
 // What they overran is taken from the next period, so the share is right in the
-// long run however late a processor notices.
+// long run however late a processor notices; and what they could not spend, as
+// others had the processor, is kept for a few periods.
 #include "sched/priv.h"
 
 #define PERIOD_NS 10000000ull
+#define SAVED_PERIODS 5
 
 static u64 quota(const struct domain *d)
 {
 	return PERIOD_NS / 100 * READ_ONCE(d->sched_cap);
+}
+
+static i64 most(const struct domain *d)
+{
+	return SAVED_PERIODS * (i64)quota(d);
 }
 
 static i64 budget(const struct domain *d)
@@ -36,21 +43,24 @@ void cap_charge(struct domain *d, u64 ran)
 	if (!READ_ONCE(d->sched_cap))
 		return;
 	__atomic_fetch_sub(&d->sched_budget_ns, (i64)ran, __ATOMIC_RELAXED);
-	if (!timer_active(&d->sched_refill))
-		timer_set(&d->sched_refill,
-			  READ_ONCE(d->sched_refilled_ns) + PERIOD_NS);
+	if (timer_active(&d->sched_refill))
+		return;
+	if (budget(d) + (i64)ran >= most(d))
+		WRITE_ONCE(d->sched_refilled_ns,
+			   max(d->sched_refilled_ns, now_ns() - ran));
+	timer_set(&d->sched_refill,
+		  READ_ONCE(d->sched_refilled_ns) + PERIOD_NS);
 }
 
-// Nothing is saved up beyond one period's worth.
 static void add_quota(struct domain *d)
 {
 	u64 periods = (now_ns() - d->sched_refilled_ns) / PERIOD_NS;
-	i64 most = (i64)quota(d), old = budget(d), new;
+	i64 old = budget(d), new;
 
 	periods = min(periods, (u64)INT32_MAX);
 	d->sched_refilled_ns += periods * PERIOD_NS;
 	do {
-		new = min(old + (i64)periods * most, most);
+		new = min(old + (i64)(periods * quota(d)), most(d));
 	} while (!__atomic_compare_exchange_n(&d->sched_budget_ns, &old, new,
 					      false, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
@@ -63,7 +73,7 @@ static void refill(void *arg)
 
 	if (READ_ONCE(d->sched_cap)) {
 		add_quota(d);
-		if (budget(d) < (i64)quota(d))
+		if (budget(d) < most(d))
 			timer_set(&d->sched_refill,
 				  d->sched_refilled_ns + PERIOD_NS);
 	}

@@ -23,6 +23,7 @@
 #include "cpu/cpu.h"
 
 #define SLICE_NS 5000000ull
+#define LATE_NS 1000000ull
 #define NS_PER_US 1000ull
 #define VT_PER_NS 4096ull // at weight 1
 #define AT_WEIGHT_256(ns) ((ns) * (VT_PER_NS / 256))
@@ -118,6 +119,16 @@ static bool may_preempt(const struct run_queue *q, const struct vcpu *v)
 	return r && !vt_before(r->slice_vt, v->vt);
 }
 
+// For the administrator, and for the tests: what was decided, since what became
+// of it depends on how busy an emulator's host is as well.
+static void note_wake(const struct run_queue *q, struct vcpu *v, u64 now)
+{
+	const struct vcpu *r = running(q);
+
+	v->picks_then = q->picks;
+	v->must_wait = r && fair_tick(q, r) > now + LATE_NS;
+}
+
 void fair_insert(struct run_queue *q, struct vcpu *v, enum arrival how, u64 now)
 {
 	if (how != EXPIRED) {
@@ -130,6 +141,9 @@ void fair_insert(struct run_queue *q, struct vcpu *v, enum arrival how, u64 now)
 		q->urgent |= how == WOKEN && may_preempt(q, v);
 	}
 	queue_insert(q, v);
+	v->woken = how == WOKEN;
+	if (v->woken)
+		note_wake(q, v, now);
 }
 
 void fair_remove(struct run_queue *q, struct vcpu *v)
@@ -154,6 +168,16 @@ static struct vcpu *next_allowed(struct run_queue *q, const struct vcpu *v)
 	return n;
 }
 
+static void count_wake(struct run_queue *q, struct vcpu *v)
+{
+	if (v->woken) {
+		v->wakes++;
+		v->late_wakes += v->must_wait || q->picks != v->picks_then;
+	}
+	v->woken = false;
+	q->picks++;
+}
+
 struct vcpu *fair_pick(struct run_queue *q, const struct vcpu *last, u64 now)
 {
 	struct vcpu *v = next_allowed(q, NULL), *other;
@@ -169,6 +193,7 @@ struct vcpu *fair_pick(struct run_queue *q, const struct vcpu *last, u64 now)
 	q->urgent = false;
 	v->slice_start_ns = v->charged_ns = now;
 	v->slice_vt = v->vt;
+	count_wake(q, v);
 	return v;
 }
 

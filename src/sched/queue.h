@@ -20,6 +20,7 @@ struct run_queue {
 	u32 waiting; // how many there are
 	u64 offset; // a vCPU's virtual time is its key and this
 	u64 vt; // the queue's own virtual time; never goes back
+	u32 picks; // how often one was taken out to run
 	bool urgent; // somebody has an event for one that waits
 	u32 cpu;
 	u32 next_other; // where to look first when balancing

@@ -513,7 +513,15 @@ static u64 rip_of(const struct vcpu *v)
 	return ((const struct regs *)(c->stack_top - sizeof(v->regs)))->rip;
 }
 
-static void dump_vcpu(const struct vcpu *v)
+static u64 ran_ns(struct vcpu *v)
+{
+	struct vcpu_runstate_info r;
+
+	vcpu_runstate_get(v, &r);
+	return r.time[RUNSTATE_running];
+}
+
+static void dump_vcpu(struct vcpu *v)
 {
 	static const char *const name[] = {
 		[VCPU_DOWN] = "down",
@@ -522,12 +530,12 @@ static void dump_vcpu(const struct vcpu *v)
 		[VCPU_RUNNING] = "running",
 	};
 
-	log_info("  %s.%u: cpu %u %s%s%s, paused %u, ran %lu ms, rip %016lx\n",
+	log_info("  %s.%u: cpu %u %s%s%s, paused %u, ran %lu ms, "
+		 "woken %u (%u late), rip %016lx\n",
 		 v->domain->name, v->id, v->cpu, name[v->state],
 		 v->polling ? " (polls)" : "", v->parked ? " (capped)" : "",
-		 v->pause_count,
-		 (unsigned long)v->runstate.time[RUNSTATE_running] / 1000000,
-		 (unsigned long)rip_of(v));
+		 v->pause_count, (unsigned long)ran_ns(v) / 1000000, v->wakes,
+		 v->late_wakes, (unsigned long)rip_of(v));
 }
 
 void sched_dump(void)
@@ -535,8 +543,8 @@ void sched_dump(void)
 	struct list *l;
 	struct vcpu *v;
 
-	log_info("scheduler " POLICY ", rate limit %u us\n",
-		 sched_ratelimit_us);
+	log_info("scheduler " POLICY ", rate limit %u us, at %lu ms\n",
+		 sched_ratelimit_us, (unsigned long)now_ns() / 1000000);
 	for (u32 i = 0; i < cpu_count(); i++)
 		log_info("  processor %u: %s, %u waiting\n", i,
 			 cpu_of(i)->curr ? "busy" : "idle",
