@@ -4,20 +4,15 @@
 // period it gets that much to spend, and its vCPUs are parked when it is spent.
 // What they overran is taken from the next period, so the share is right in the
 // long run however late a processor notices; and what they could not spend, as
-// others had the processor, is kept for a few periods.
+// others had the processor, is kept for half a second.
 #include "sched/priv.h"
 
 #define PERIOD_NS 10000000ull
-#define SAVED_PERIODS 5
+#define SAVED_PERIODS 50
 
 static u64 quota(const struct domain *d)
 {
 	return PERIOD_NS / 100 * READ_ONCE(d->sched_cap);
-}
-
-static i64 most(const struct domain *d)
-{
-	return SAVED_PERIODS * (i64)quota(d);
 }
 
 static i64 budget(const struct domain *d)
@@ -45,14 +40,26 @@ void cap_charge(struct domain *d, u64 ran)
 	__atomic_fetch_sub(&d->sched_budget_ns, (i64)ran, __ATOMIC_RELAXED);
 	if (timer_active(&d->sched_refill))
 		return;
-	if (budget(d) + (i64)ran >= most(d))
+	if (budget(d) + (i64)ran >= (i64)quota(d))
 		WRITE_ONCE(d->sched_refilled_ns,
 			   max(d->sched_refilled_ns, now_ns() - ran));
 	timer_set(&d->sched_refill,
 		  READ_ONCE(d->sched_refilled_ns) + PERIOD_NS);
 }
 
-static void add_quota(struct domain *d)
+// What a domain sleeps away is lost to it.
+static bool wants_more(const struct domain *d)
+{
+	const struct vcpu *v;
+
+	for_each_vcpu (d, v)
+		if (vcpu_may_run(v) && (READ_ONCE(v->state) == VCPU_RUNNABLE ||
+					READ_ONCE(v->state) == VCPU_RUNNING))
+			return true;
+	return false;
+}
+
+static void add_quota(struct domain *d, i64 most)
 {
 	u64 periods = (now_ns() - d->sched_refilled_ns) / PERIOD_NS;
 	i64 old = budget(d), new;
@@ -60,7 +67,7 @@ static void add_quota(struct domain *d)
 	periods = min(periods, (u64)INT32_MAX);
 	d->sched_refilled_ns += periods * PERIOD_NS;
 	do {
-		new = min(old + (i64)(periods * quota(d)), most(d));
+		new = min(old + (i64)(periods * quota(d)), most);
 	} while (!__atomic_compare_exchange_n(&d->sched_budget_ns, &old, new,
 					      false, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
@@ -72,8 +79,10 @@ static void refill(void *arg)
 	struct vcpu *v;
 
 	if (READ_ONCE(d->sched_cap)) {
-		add_quota(d);
-		if (budget(d) < most(d))
+		bool more = wants_more(d);
+
+		add_quota(d, (i64)quota(d) * (more ? SAVED_PERIODS : 1));
+		if (more || budget(d) < (i64)quota(d))
 			timer_set(&d->sched_refill,
 				  d->sched_refilled_ns + PERIOD_NS);
 	}
@@ -95,7 +104,8 @@ void cap_stop(struct domain *d)
 void sched_set_cap(struct domain *d, u32 percent)
 {
 	WRITE_ONCE(d->sched_cap, percent);
-	// What was spent under another cap does not count.
+	// What was spent or saved under another cap does not count.
+	WRITE_ONCE(d->sched_refilled_ns, now_ns());
 	__atomic_store_n(&d->sched_budget_ns, (i64)quota(d), __ATOMIC_RELAXED);
 	timer_set(&d->sched_refill, now_ns());
 }

@@ -180,6 +180,8 @@ static void make_machine(u32 cpus)
 	fake_cpus_init(cpus);
 	sched_ratelimit_us = 500;
 	sched_init();
+	for (u32 i = 0; i < CPUS; i++)
+		fair_set_idle(i, false);
 	for (u32 i = 0; i < cpus; i++)
 		sched_init_cpu(cpu_of(i));
 }

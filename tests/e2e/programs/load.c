@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * load fork|syscall|memory N: does one thing N times and says "LOAD done N".
+ * load fork|syscall|memory|sleep N: does one thing N times and says "LOAD done N".
  *
  *   fork     forks a child that changes a page it shares, and checks that
  *            the parent's copy stays as it was
  *   syscall  asks the kernel for the process's number, with no library's help
  *   memory   maps 8 MiB, writes and checks every page of it, unmaps it
+ *   sleep    sleeps for 5 ms
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,12 @@ static int memory_once(long i)
 	return ok && munmap(p, size) == 0;
 }
 
+static int sleep_once(long i)
+{
+	(void)i;
+	return usleep(5000) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	long n = argc == 3 ? atol(argv[2]) : 0;
@@ -67,8 +74,10 @@ int main(int argc, char **argv)
 		once = syscall_once;
 	else if (n > 0 && strcmp(argv[1], "memory") == 0)
 		once = memory_once;
+	else if (n > 0 && strcmp(argv[1], "sleep") == 0)
+		once = sleep_once;
 	if (!once) {
-		fprintf(stderr, "usage: load fork|syscall|memory N\n");
+		fprintf(stderr, "usage: load fork|syscall|memory|sleep N\n");
 		return 2;
 	}
 	for (long i = 0; i < n; i++) {
