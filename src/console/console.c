@@ -51,12 +51,17 @@ static void sinks_write(const char *text, size_t len)
 		vga_write(text, len);
 }
 
-static void emit(const char *text, size_t len)
+static void show(const char *text, size_t len)
 {
-	ring_put(&ring, text, len);
 	sinks_write(text, len);
 	if (len)
 		at_line_start = text[len - 1] == '\n';
+}
+
+static void emit(const char *text, size_t len)
+{
+	ring_put(&ring, text, len);
+	show(text, len);
 }
 
 // Emits text line by line, the prefix in front of each.
@@ -109,8 +114,9 @@ void console_write_guest(const struct domain *d, const char *text, size_t len)
 
 	if (!d->privileged)
 		return; // other domains have consoles of their own
+	// Not to the ring: "xl dmesg" on this console would read its own words.
 	taken = console_lock();
-	emit(text, len);
+	show(text, len);
 	console_unlock(taken);
 }
 
