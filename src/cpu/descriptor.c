@@ -13,6 +13,7 @@
 #include "cpu/uaccess.h"
 #include "hw/cpu.h"
 #include "hypercall/hypercall.h"
+#include "mm/dirty.h"
 #include "mm/mm.h"
 
 #define DESC_ACCESSED BIT(40)
@@ -286,6 +287,7 @@ static int write_descriptor(struct domain *d, maddr_t at, u64 desc)
 	if (err)
 		return -EINVAL;
 	WRITE_ONCE(*(u64 *)maddr_virt(at), desc);
+	dirty_mark(mfn);
 	frame_put_type(mfn);
 	return 0;
 }

@@ -20,7 +20,8 @@ static const char *const names[LOCK_CLASSES] = {
 	[LOCK_TIMER] = "timer",       [LOCK_RANGESET] = "rangeset",
 	[LOCK_IRQ] = "irq",           [LOCK_IO_RULES] = "io rules",
 	[LOCK_HVMAP] = "hvmap",       [LOCK_GRANT] = "grant",
-	[LOCK_MIRRORS] = "mirrors",   [LOCK_KALLOC] = "kalloc",
+	[LOCK_MIRRORS] = "mirrors",   [LOCK_DIRTY] = "dirty log",
+	[LOCK_CLAIM] = "claim",       [LOCK_KALLOC] = "kalloc",
 	[LOCK_HEAP] = "heap",         [LOCK_PORTS] = "ports",
 	[LOCK_INPUT] = "input",       [LOCK_CONSOLE] = "console",
 };

@@ -13,6 +13,7 @@
 #include "hw/cpu.h"
 #include "hypercall/hypercall.h"
 #include "irq/irq.h"
+#include "mm/shadow.h"
 
 #define OPCODE_INT 0xcd
 #define INT_BYTES 2
@@ -41,6 +42,9 @@ static void hypervisor_trap(struct regs *r)
 
 	if (!fixup)
 		fatal_trap(r);
+	if (r->vector == VEC_PF && c->curr &&
+	    shadow_fault(c->curr, read_cr2(), (u32)r->error))
+		return;
 	c->fault_vector = r->vector;
 	c->fault_error = r->error;
 	r->rip = fixup;
@@ -104,6 +108,8 @@ static void guest_page_fault(struct vcpu *v, struct regs *r)
 		return;
 	}
 	if (unlikely(kernel_went_low(v, r)))
+		return;
+	if (unlikely(v->domain->dirty) && shadow_fault(v, addr, (u32)r->error))
 		return;
 	if (v->in_kernel && (r->error & (write | PFEC_RSVD)) == write &&
 	    ptwr_fault(v, r, addr))

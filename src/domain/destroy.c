@@ -8,6 +8,7 @@
 #include "domain/priv.h"
 #include "events/events.h"
 #include "irq/irq.h"
+#include "mm/dirty.h"
 #include "mm/grant.h"
 #include "sched/sched.h"
 
@@ -46,6 +47,8 @@ static int stage_disconnect(struct domain *d)
 	events_domain_destroy(d);
 	pirqs_domain_destroy(d);
 	grant_domain_destroy(d);
+	dirty_stop(d);
+	claim_drop(d);
 	d->dead_epoch = sched_quiesce_begin();
 	return 0;
 }

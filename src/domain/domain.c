@@ -14,6 +14,7 @@
 #include "events/events.h"
 #include "lib/fmt.h"
 #include "lib/string.h"
+#include "mm/dirty.h"
 #include "mm/grant.h"
 #include "sched/sched.h"
 
@@ -169,6 +170,7 @@ void domain_free(struct domain *d)
 	rangeset_destroy(d->ioports);
 	rangeset_destroy(d->iomem);
 	kfree(d->policy);
+	dirty_free(d);
 	if (d->shared)
 		page_free(d->shared);
 	kfree(d);

@@ -19,6 +19,7 @@ struct port;
 struct cpu_policy;
 struct rangeset;
 struct grant_table;
+struct dirty_log;
 
 #define CPU_WORDS ((MAX_CPUS + 63) / 64) // of a bitmap of processors
 
@@ -159,9 +160,12 @@ struct domain {
 	u64 root_version; // counts what mm/root.c compares; read by all
 	u64 tot_pages; // atomic
 	u64 max_pages;
+	u64 claim; // frames set aside for it (mm/claim.c)
 	u64 relinquish_at; // progress of domain_relinquish_memory
 	void *memory_map; // e820 entries for the guest (mm/memory_map.c), or 0
 	u32 memory_map_count;
+
+	struct dirty_log *dirty; // log of written pages (mm/dirty.h), or 0
 
 	struct shared_info *shared; // one HV-owned page the guest may map
 	mfn_t shared_mfn;

@@ -7,6 +7,8 @@
 #include "abi/errno.h"
 #include "cpu/uaccess.h"
 #include "hypercall/hypercall.h"
+#include "mm/dirty.h"
+#include "sched/sched.h"
 
 #define LIST_MAX 1024 // frames asked about at once
 #define CHUNK 64
@@ -80,10 +82,44 @@ int domctl_hypercall_page(const struct domctl *c)
 	return 0;
 }
 
-// Dirty pages are not logged. Switching off what is not on is an error that the
-// tools expect.
+// Switches the log of written pages on or off while no vCPU runs.
+static int switch_log(struct domain *d, bool on)
+{
+	struct vcpu *v;
+	int err = 0;
+
+	for_each_vcpu (d, v)
+		domctl_hold(v);
+	if (on)
+		err = dirty_start(d);
+	else
+		dirty_stop(d);
+	for_each_vcpu (d, v)
+		vcpu_unpause(v);
+	return err;
+}
+
+// The log of written pages; there is no other use of shadow_op for domains like
+// these. -EINVAL on twice, or off or read while it is not on; -EOPNOTSUPP
+// anything else; -ENOMEM, -EFAULT.
 int domctl_shadow(const struct domctl *c)
 {
-	return c->op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF ? -EINVAL
-								 : -EOPNOTSUPP;
+	struct xen_domctl_shadow_op *a = &c->op->u.shadow_op;
+
+	switch (a->op) {
+	case XEN_DOMCTL_SHADOW_OP_ENABLE:
+		if (a->mode != XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY)
+			return -EOPNOTSUPP;
+		return switch_log(c->d, true);
+	case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
+		return switch_log(c->d, true);
+	case XEN_DOMCTL_SHADOW_OP_OFF:
+		return dirty_is_on(c->d) ? switch_log(c->d, false) : -EINVAL;
+	case XEN_DOMCTL_SHADOW_OP_CLEAN:
+		return dirty_read(c->d, a, true);
+	case XEN_DOMCTL_SHADOW_OP_PEEK:
+		return dirty_read(c->d, a, false);
+	default:
+		return -EOPNOTSUPP;
+	}
 }

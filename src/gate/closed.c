@@ -14,6 +14,7 @@
 #include "events/events.h"
 #include "hw/cpu.h"
 #include "irq/irq.h"
+#include "mm/dirty.h"
 #include "mm/priv.h"
 
 // closed.S
@@ -203,6 +204,8 @@ static void weigh_classic(struct vcpu *v)
 
 static bool wanted(struct vcpu *v)
 {
+	if (dirty_is_on(v->domain))
+		return false; // all must go by the shadows of its tables
 	switch ((enum gate_policy)v->domain->gate) {
 	case GATE_CLASSIC:
 		return false;

@@ -177,6 +177,7 @@ int sysctl_physinfo(struct xen_sysctl *op)
 			XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1,
 		.total_pages = ram_pages(),
 		.free_pages = heap_free_frames(),
+		.outstanding_pages = claims_total(),
 		.max_mfn = frame_limit() - 1,
 	};
 	return hardware_features(op->u.physinfo.hw_cap);

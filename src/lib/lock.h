@@ -28,6 +28,8 @@ enum lock_class {
 	LOCK_HVMAP,
 	LOCK_GRANT, // a grant table
 	LOCK_MIRRORS, // a processor's, mm/mirror.c
+	LOCK_DIRTY, // a log of written pages
+	LOCK_CLAIM, // mm/claim.c
 	LOCK_KALLOC,
 	LOCK_HEAP,
 	LOCK_PORTS, // irq/pci.c

@@ -6,6 +6,7 @@
 // the common case of all hypercalls.
 
 #include "abi/errno.h"
+#include "mm/shadow.h"
 #include "mm/priv.h"
 
 #define AD_BITS (PTE_A | PTE_D)
@@ -76,6 +77,7 @@ int entry_change(struct vcpu *v, const struct map_ask *ask,
 		mirror_entry_written(c->table, c->index, value);
 		root_entry_written(ask->d, c->table, c->index);
 	}
+	shadow_entry_gone(ask->d, c->table, c->index);
 	drop(v, c->level, c->table, old, value);
 	return 0;
 }
@@ -93,6 +95,8 @@ int entry_exchange(const struct map_ask *ask, u64 *entry, u64 old, u64 value)
 		drop(NULL, 1, MFN_NONE, value, old);
 		return -EAGAIN;
 	}
+	shadow_entry_gone(ask->d, virt_mfn(entry),
+			  (u32)((u64)entry / sizeof(u64) % ENTRIES));
 	drop(NULL, 1, MFN_NONE, old, value);
 	return 0;
 }

@@ -23,11 +23,16 @@ void domain_frames_own(struct domain *d, mfn_t mfn, u32 order)
 
 mfn_t domain_frames_alloc_below(struct domain *d, u32 order, u64 limit)
 {
-	mfn_t mfn;
+	mfn_t mfn = MFN_NONE;
+	u64 used;
 
 	if (order > HEAP_MAX_ORDER || d->dying || !reserve(d, BIT(order)))
 		return MFN_NONE;
-	mfn = heap_alloc_below(order, limit);
+	if (claim_use(d, BIT(order), &used)) {
+		mfn = heap_alloc_below(order, limit);
+		if (mfn_is_none(mfn) && used)
+			claim_return(d, used);
+	}
 	if (mfn_is_none(mfn))
 		__atomic_sub_fetch(&d->tot_pages, BIT(order), __ATOMIC_SEQ_CST);
 	else

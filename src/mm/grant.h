@@ -26,6 +26,8 @@ int must_check grant_domain_release(struct domain *d);
 void grant_domain_free(struct domain *d);
 // True when mfn is a frame of d's table.
 bool grant_has_frame(const struct domain *d, mfn_t mfn);
+// For the log of written pages: marks what others may write to by d's grants.
+void grant_mark_writers(const struct domain *d);
 // For the auditor: what grants hold, and whether uses are counted right.
 void grant_audit(void);
 // Logs the state of all tables (debug key 'g').

@@ -7,6 +7,7 @@
 // at for each new use and never remembered; a granter that rewrites an entry
 // in use only shuts out new users.
 
+#include "mm/dirty.h"
 #include "mm/grant_priv.h"
 
 // An entry's first four bytes change as one: flags, and above them the domain.
@@ -125,12 +126,27 @@ void grant_unpin(const struct grant_use *use, u32 n)
 	u8 *uses = use->write ? &a->writers : &a->readers;
 	struct entry *e;
 
+	if (use->write)
+		dirty_mark(MFN(a->frame));
 	lock_get(&t->lock);
 	bug_on(*uses < n);
 	*uses -= (u8)n;
 	e = entry_at(t, use->ref);
 	if (e && *uses == 0)
 		unmark(e, a);
+	lock_put(&t->lock);
+}
+
+void grant_mark_writers(const struct domain *d)
+{
+	struct grant_table *t = d->grants;
+
+	if (!t)
+		return;
+	lock_get(&t->lock);
+	for (u32 ref = 0; ref < t->count * GRANTS_PER_FRAME; ref++)
+		if (active_at(t, ref)->writers)
+			dirty_mark(MFN(active_at(t, ref)->frame));
 	lock_put(&t->lock);
 }
 

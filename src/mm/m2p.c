@@ -7,6 +7,7 @@
 
 #include "hw/x86.h"
 #include "lib/string.h"
+#include "mm/dirty.h"
 #include "mm/m2p.h"
 #include "mm/priv.h"
 
@@ -37,6 +38,12 @@ void m2p_init(void)
 void m2p_set(mfn_t mfn, u64 pfn)
 {
 	WRITE_ONCE(*rw_entry(mfn.n), pfn);
+	dirty_mark(mfn);
+}
+
+u64 m2p_get(mfn_t mfn)
+{
+	return READ_ONCE(*rw_entry(mfn.n));
 }
 
 mfn_t m2p_chunk(u64 i)

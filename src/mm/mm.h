@@ -148,6 +148,9 @@ void kfree(void *p); // 0 allowed
 // Allocates 2^order frames for domain d, or MFN_NONE: owner d, one reference
 // (REF_ALLOCATED), no type, counted in d->tot_pages (max_pages is checked).
 mfn_t must_check domain_frames_alloc(struct domain *d, u32 order, u32 flags);
+// Frames set aside for domains (XENMEM_claim_pages); a domain's are let go.
+u64 claims_total(void);
+void claim_drop(struct domain *d);
 // Makes domain d the owner of a frame that the hypervisor has (dom0's initrd).
 void domain_frame_assign(struct domain *d, mfn_t mfn);
 // Drops the owner's own reference (once). False if that was done before.
@@ -208,6 +211,7 @@ void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule);
 #define M2P_INVALID (~0ull)
 // mfn is RAM; pfn or M2P_INVALID.
 void m2p_set(mfn_t mfn, u64 pfn);
+u64 m2p_get(mfn_t mfn);
 
 // --------------------------------------------------------- guests' tables
 

@@ -9,6 +9,7 @@
 #include "cpu/percpu.h"
 #include "cpu/uaccess.h"
 #include "hypercall/hypercall.h"
+#include "mm/dirty.h"
 #include "mm/priv.h"
 #include "mm/quick.h"
 
@@ -22,6 +23,7 @@ static int write_plain(mfn_t mfn, u32 index, u64 value, const struct domain *d)
 	if (type_hold(mfn)) {
 		WRITE_ONCE(((u64 *)mfn_virt(mfn))[index], value);
 		type_release(mfn);
+		dirty_mark(mfn);
 		err = 0;
 	}
 	frame_put(mfn);

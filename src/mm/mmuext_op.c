@@ -14,6 +14,7 @@
 #include "hw/cpu.h"
 #include "hypercall/hypercall.h"
 #include "lib/string.h"
+#include "mm/dirty.h"
 #include "mm/priv.h"
 
 #define MAX_OLD 2
@@ -199,6 +200,7 @@ static int op_clear_page(struct ext *x)
 	if (err)
 		return err;
 	memset(mfn_virt(mfn), 0, PAGE_SIZE);
+	dirty_mark(mfn);
 	frame_put_type(mfn);
 	return 0;
 }
@@ -214,6 +216,7 @@ static int op_copy_page(struct ext *x)
 	err = frame_get_type(to, TYPE_WRITABLE, x->ask.of);
 	if (!err) {
 		memcpy(mfn_virt(to), mfn_virt(from), PAGE_SIZE);
+		dirty_mark(to);
 		frame_put_type(to);
 	}
 	frame_put(from);

@@ -213,6 +213,11 @@ i64 memory_op_restart(const struct memory_call *c, u64 done);
 // The sub-operations, for the table in memory_op.c.
 i64 memory_reservation(const struct memory_call *c);
 i64 memory_claim(const struct memory_call *c);
+
+// May d take n frames beside what others have claimed? Then *used, of its own
+// claim, is used up; claim_return() when it did not come to that.
+bool must_check claim_use(struct domain *d, u64 n, u64 *used);
+void claim_return(struct domain *d, u64 used);
 i64 memory_exchange(const struct memory_call *c);
 i64 memory_map_get(const struct memory_call *c);
 i64 memory_map_set(const struct memory_call *c);

@@ -121,25 +121,3 @@ i64 memory_reservation(const struct memory_call *c)
 	}
 	return (i64)i;
 }
-
-// A domain is about to be built: is there room? Nothing is set aside, since
-// domains are built one after the other.
-i64 memory_claim(const struct memory_call *c)
-{
-	struct xen_memory_reservation r;
-	struct domain *d;
-	int err = guest_read(&r, c->arg, sizeof(r));
-
-	if (err)
-		return err;
-	if (!c->v->domain->privileged)
-		return -EPERM;
-	if (GUEST_HANDLE_GVA(r.extent_start) || r.extent_order || r.mem_flags)
-		return -EINVAL;
-	d = domain_target(c->v->domain, r.domid, &err);
-	if (!d)
-		return err;
-	if (r.nr_extents > heap_free_frames() + READ_ONCE(d->tot_pages))
-		return -ENOMEM;
-	return 0;
-}

@@ -11,6 +11,7 @@
 
 #include "cpu/percpu.h"
 #include "irq/irq.h"
+#include "mm/shadow.h"
 #include "mm/priv.h"
 
 // What two entries must have in common. A and D come and go, and the rest is
@@ -70,7 +71,7 @@ static bool users_may_share(struct vcpu *v)
 	return p->agree;
 }
 
-static mfn_t wanted_root(struct vcpu *v)
+static mfn_t guests_root(struct vcpu *v)
 {
 	v->one_root =
 		v->domain->open_gate && (v->in_kernel || users_may_share(v));
@@ -86,6 +87,13 @@ void root_changed(struct vcpu *v)
 bool root_is_shared(struct vcpu *v)
 {
 	return find_pair(v)->agree;
+}
+
+static mfn_t wanted_root(struct vcpu *v)
+{
+	mfn_t root = guests_root(v);
+
+	return unlikely(v->domain->dirty) ? shadow_root(v->domain, root) : root;
 }
 
 void root_load(struct vcpu *v)

@@ -30,6 +30,7 @@
 #include "abi/errno.h"
 #include "cpu/cpu.h"
 #include "mm/priv.h"
+#include "mm/shadow.h"
 #include "mm/quick.h"
 #include "mm/tlb.h"
 
@@ -97,6 +98,8 @@ static int validate(struct frame *f, enum frame_type t, struct domain *d)
 		stop_validation(f, t, err);
 	else
 		set(f, word(t) | FT_VALID | 1);
+	if (t != TYPE_WRITABLE)
+		dirty_mark(mfn); // bits were forced
 	return err;
 }
 
@@ -159,6 +162,7 @@ static int put_table(struct frame *f, u32 old)
 		f->aux = ENTRIES;
 		if (t == TYPE_L4)
 			mirror_drop(frame_mfn(f));
+		shadow_table_gone(frame_mfn(f));
 	}
 	set(f, word(t) | 1);
 	if (table_undo(frame_mfn(f), (u32)t)) {

@@ -11,6 +11,7 @@
 #include "cpu/uaccess.h"
 #include "hw/x86.h"
 #include "lib/string.h"
+#include "mm/dirty.h"
 
 #define LEVEL_BITS 9
 #define TOP_SHIFT 39
@@ -54,8 +55,10 @@ bool area_write(struct vcpu *v, gva_t va, const void *src, size_t bytes)
 		void *to = resolve(v, va);
 
 		ok = to != NULL;
-		if (ok)
+		if (ok) {
 			memcpy(to, from, n);
+			dirty_mark(virt_mfn(to));
+		}
 		va += n;
 		from += n;
 		bytes -= n;

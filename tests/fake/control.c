@@ -24,7 +24,7 @@ struct domain guest = {.id = 5, .max_vcpus = 2};
 struct vcpu caller = {.domain = &control};
 struct vcpu guest_vcpu = {.domain = &guest};
 
-u32 pauses, detach_fails, kicks, wall_updates;
+u32 pauses, detach_fails, kicks, wall_updates, moves;
 int destroy_result, context_result;
 struct domain_config created;
 struct domain fresh;
@@ -142,6 +142,16 @@ void vcpu_pause(struct vcpu *v)
 void vcpu_unpause(struct vcpu *v)
 {
 	v->pause_count--;
+}
+
+void sched_affinity_changed(struct vcpu *v)
+{
+	moves++;
+}
+
+void sched_set_cap(struct domain *d, u32 percent)
+{
+	d->sched_cap = (u16)percent;
 }
 
 bool sched_detach(struct vcpu *v)

@@ -17,7 +17,7 @@ extern struct domain control;
 extern struct domain guest;
 extern struct vcpu caller;
 extern struct vcpu guest_vcpu;
-extern u32 pauses, detach_fails, kicks, wall_updates;
+extern u32 pauses, detach_fails, kicks, wall_updates, moves;
 extern int destroy_result, context_result;
 extern struct domain_config created;
 extern struct domain fresh;

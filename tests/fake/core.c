@@ -13,6 +13,7 @@
 #include "gate/closed.h"
 #include "irq/watchdog.h"
 #include "mm/mm.h"
+#include "mm/dirty.h"
 
 #define weak __attribute__((weak))
 
@@ -109,6 +110,12 @@ static bool faults(gva_t at, size_t bytes)
 
 	return fake_fault_bytes && at < bad + fake_fault_bytes &&
 	       bad < at + bytes;
+}
+
+weak u32 dirty_logs;
+
+weak void dirty_note(mfn_t mfn)
+{
 }
 
 weak bool guest_range_ok(gva_t va, u64 bytes)

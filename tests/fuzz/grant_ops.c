@@ -9,6 +9,7 @@
 // uses: src/mm/grant_op.c src/mm/grant_pin.c src/mm/grant_maptrack.c
 // uses: src/mm/grant_map.c src/mm/grant_copy.c src/mm/grant_audit.c
 // uses: tests/fake/core.c tests/fake/memory.c tests/fake/space.c
+// uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/grants.c
 //
 // Two hostile guests that grant to each other and to themselves whatever the

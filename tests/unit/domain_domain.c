@@ -24,8 +24,21 @@
 #include "events/events.h"
 #include "hypercall/hypercall.h"
 #include "irq/irq.h"
+#include "mm/dirty.h"
 #include "mm/grant_priv.h"
 #include "sched/sched.h"
+
+void dirty_stop(struct domain *d)
+{
+}
+
+void dirty_free(struct domain *d)
+{
+}
+
+void claim_drop(struct domain *d)
+{
+}
 
 struct lock shutdown_lock;
 

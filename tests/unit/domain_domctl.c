@@ -7,6 +7,7 @@
 // uses: src/domain/rangeset.c
 // uses: src/hypercall/bitmap.c src/hypercall/policy_io.c
 // uses: src/cpu/policy.c src/cpu/policy_set.c tests/fake/core.c
+// uses: tests/fake/control.c
 //
 // domctl with tools that are honest, mistaken and hostile: what each command
 // does to a domain, what comes back, and what is refused.
@@ -21,221 +22,10 @@
 
 #include "abi/errno.h"
 #include "abi/xen.h"
-#include "core.h"
-#include "cpu/cpu.h"
-#include "cpu/priv.h"
-#include "domain/domctl.h"
-#include "domain/rangeset.h"
+#include "control.h"
 #include "hypercall/hypercall.h"
-#include "sched/sched.h"
 
-struct cpu_features cpu_features = {
-	.max_leaf = 7,
-	.max_ext_leaf = 0x80000001,
-	.phys_bits = 40,
-	.xcr0_mask = 7,
-};
-struct tsc_scale tsc_scale = {.hz = 2500000000};
-
-static struct domain control = {.privileged = true, .max_vcpus = 1};
-static struct domain guest = {.id = 5, .max_vcpus = 2};
-static struct vcpu caller = {.domain = &control};
-static struct vcpu guest_vcpu = {.domain = &guest};
 static struct xen_domctl op;
-
-static u32 pauses, detach_fails, kicks, wall_updates, moves;
-static int destroy_result, context_result;
-static struct domain_config created;
-static struct domain fresh;
-
-// ---------------------------------------------------------------- other parts
-
-struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
-{
-	if (leaf == 0)
-		return (struct cpuid){7, 0x68747541, 0x444d4163, 0x69746e65};
-	if (leaf == 0x80000000)
-		return (struct cpuid){0x80000001, 0, 0, 0};
-	return (struct cpuid){~0u, ~0u, ~0u, ~0u};
-}
-
-u64 frame_limit(void)
-{
-	return 0x80000;
-}
-
-bool has_tsc_aux(void)
-{
-	return true;
-}
-
-#define STATE_BYTES 832
-static u64 state_set; // XCR0 of the last
-
-u32 fpu_state_bytes(void)
-{
-	return STATE_BYTES;
-}
-
-void fpu_state_get(const struct vcpu *v, void *image)
-{
-	memset(image, 0, STATE_BYTES);
-}
-
-int fpu_state_set(struct vcpu *v, u64 xcr0, const void *image)
-{
-	if (xcr0 == 0xbad)
-		return -EINVAL;
-	state_set = xcr0;
-	return 0;
-}
-
-struct domain *domain_find(domid_t id)
-{
-	return id == 0 ? &control : id == guest.id ? &guest : NULL;
-}
-
-struct domain *domain_next(domid_t id)
-{
-	return id == 0 ? &control : id <= guest.id ? &guest : NULL;
-}
-
-struct domain *domain_create_as(domid_t id, const struct domain_config *c,
-				int *err)
-{
-	if (domain_find(id)) {
-		*err = -EEXIST;
-		return NULL;
-	}
-	created = *c;
-	memset(&fresh, 0, sizeof(fresh));
-	fresh.id = id;
-	return &fresh;
-}
-
-int domain_destroy(struct domain *d)
-{
-	int err = destroy_result;
-
-	destroy_result = 0;
-	return err;
-}
-
-int vcpu_create(struct domain *d, u32 id)
-{
-	d->vcpu[id] = &guest_vcpu;
-	return 0;
-}
-
-int vcpu_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
-{
-	int err = context_result;
-
-	assert_false(v->initialised);
-	context_result = 0;
-	v->initialised = !err;
-	return err;
-}
-
-void vcpu_get_context(const struct vcpu *v, struct vcpu_guest_context *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->kernel_sp = 0x1234;
-}
-
-int vcpu_reset(struct vcpu *v)
-{
-	v->initialised = false;
-	return 0;
-}
-
-void vcpu_down(struct vcpu *v)
-{
-	v->state = VCPU_DOWN;
-}
-
-void vcpu_pause(struct vcpu *v)
-{
-	v->pause_count++;
-}
-
-void vcpu_unpause(struct vcpu *v)
-{
-	v->pause_count--;
-}
-
-void sched_affinity_changed(struct vcpu *v)
-{
-	moves++;
-}
-
-void sched_set_cap(struct domain *d, u32 percent)
-{
-	d->sched_cap = (u16)percent;
-}
-
-bool sched_detach(struct vcpu *v)
-{
-	return !detach_fails || !detach_fails--;
-}
-
-void vcpu_kick(struct vcpu *v)
-{
-	kicks++;
-}
-
-void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
-{
-	memset(out, 0, sizeof(*out));
-	out->time[RUNSTATE_running] = 77;
-}
-
-void domain_pause(struct domain *d)
-{
-	pauses++;
-}
-
-void domain_unpause(struct domain *d)
-{
-	pauses--;
-}
-
-bool domain_is_still(const struct domain *d)
-{
-	return true;
-}
-
-void sched_resume_domain(struct domain *d)
-{
-	d->is_shut_down = false;
-}
-
-void clock_update_wall(struct domain *d)
-{
-	wall_updates++;
-}
-
-bool frame_get(mfn_t mfn, u16 owner)
-{
-	return false;
-}
-
-void frame_put(mfn_t mfn)
-{
-}
-
-int frame_get_type(mfn_t mfn, enum frame_type type, struct domain *d)
-{
-	return -EPERM;
-}
-
-void frame_put_type(mfn_t mfn)
-{
-}
-
-void hypercall_page_fill(void *page)
-{
-}
 
 // ---------------------------------------------------------------------- calls
 
@@ -725,10 +515,40 @@ static void memory_limits(void **state)
 	assert_int_equal(guest.max_pages, 1024);
 	op.u.hypercall_init.gmfn = 1;
 	assert_int_equal(call(XEN_DOMCTL_hypercall_init, 5), -EACCES);
-	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_OFF;
-	assert_int_equal(call(XEN_DOMCTL_shadow_op, 5), -EINVAL);
-	op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
-	assert_int_equal(call(XEN_DOMCTL_shadow_op, 5), -EOPNOTSUPP);
+}
+
+static int shadow(u32 what, u32 mode)
+{
+	op.u.shadow_op.op = what;
+	op.u.shadow_op.mode = mode;
+	return call(XEN_DOMCTL_shadow_op, 5);
+}
+
+static void written_pages_are_logged(void **state)
+{
+	op.u.shadow_op.pages = 1000;
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_OFF, 0), -EINVAL);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_CLEAN, 0), -EINVAL);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE, 0), -EOPNOTSUPP);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE_TEST, 0),
+			 -EOPNOTSUPP);
+	assert_false(log_on);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE,
+				XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY),
+			 0);
+	assert_true(log_on);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, 0),
+			 -EINVAL);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_PEEK, 0), 0);
+	assert_int_equal(op.u.shadow_op.pages, 7); // written back
+	assert_false(log_cleaned);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_CLEAN,
+				XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL),
+			 0);
+	assert_true(log_cleaned);
+	assert_int_equal(shadow(XEN_DOMCTL_SHADOW_OP_OFF, 0), 0);
+	assert_false(log_on);
+	assert_int_equal(pauses, 0);
 }
 
 // --------------------------------------------------------------------- devices
@@ -933,6 +753,7 @@ int main(void)
 		TEST(scheduler_parameters),
 		TEST(lists_of_frames_are_bounded),
 		TEST(memory_limits),
+		TEST(written_pages_are_logged),
 		TEST(only_what_one_has_can_be_given),
 		TEST(policies_are_read_back_cut_down),
 		TEST(bad_policies_change_nothing),

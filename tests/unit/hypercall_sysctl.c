@@ -4,7 +4,7 @@
 // uses: src/hypercall/sysctl_cpu.c src/hypercall/sysctl_sched.c
 // uses: src/hypercall/bitmap.c src/hypercall/policy_io.c
 // uses: src/cpu/policy.c src/cpu/policy_set.c src/cpu/topology.c
-// uses: src/console/ring.c tests/fake/core.c
+// uses: src/console/ring.c tests/fake/core.c tests/fake/host.c
 //
 // sysctl: what the tools learn of the machine, the sizes of what they pass, and
 // the errno of everything else.
@@ -21,116 +21,14 @@
 #include "boot/boot.h"
 #include "console/console.h"
 #include "console/ring.h"
-#include "core.h"
+#include "host.h"
 #include "cpu/cpu.h"
 #include "cpu/topology.h"
 #include "domain/domctl.h"
 #include "hypercall/hypercall.h"
 #include "sched/sched.h"
 
-struct cpu_features cpu_features = {
-	.max_leaf = 0xd,
-	.max_ext_leaf = 0x80000008,
-	.leaf1_d = 1u << 28,
-	.phys_bits = 40,
-	.syscall32 = true,
-};
-struct tsc_scale tsc_scale = {.hz = 2500000000};
-struct boot_info boot_info = {
-	.e820_count = 3,
-	.e820 = {{0, 0x9fc00, E820_RAM},
-		 {0xf0000, 0x10000, E820_RESERVED},
-		 {0x100000, 0x7ff00000, E820_RAM}},
-};
-struct list domain_list;
-struct lock domain_list_lock = LOCK_INIT(LOCK_DOMAIN_LIST);
-u32 sched_ratelimit_us = 500;
-
-static struct domain control = {.privileged = true};
-static struct domain other = {.id = 7};
-static struct vcpu vcpu = {.domain = &control};
-static struct vcpu other_vcpu = {.domain = &other};
 static struct xen_sysctl op;
-static struct ring ring;
-static char keys_seen[80];
-static struct cpuid topology_leaf[2]; // leaf 0xb
-
-struct cpuid fake_cpuid(u32 leaf, u32 subleaf)
-{
-	switch (leaf) {
-	case 0:
-		return (struct cpuid){0xd, 0x68747541, 0x444d4163, 0x69746e65};
-	case 1:
-		return (struct cpuid){0x663, 4 << 16, 0x80002001, 0x178bfbfd};
-	case 4:
-		return (struct cpuid){.a = 1 << 26 | 1};
-	case 0xb:
-		return subleaf < 2 ? topology_leaf[subleaf] : (struct cpuid){0};
-	case 0x80000000:
-		return (struct cpuid){.a = 0x80000008};
-	case 0x80000001:
-		return (struct cpuid){0, 0, 7, 0x2193fbfd};
-	case 0x80000008:
-		return (struct cpuid){0x3028, 0, 3 | 2 << 12, 0};
-	default:
-		return (struct cpuid){0};
-	}
-}
-
-u64 frame_limit(void)
-{
-	return 0x80000;
-}
-
-u64 heap_free_frames(void)
-{
-	return 1000;
-}
-
-bool has_tsc_aux(void)
-{
-	return true;
-}
-
-u64 sched_idle_ns(u32 cpu)
-{
-	return 100 + cpu;
-}
-
-void debug_key(char key)
-{
-	size_t n = strlen(keys_seen);
-
-	keys_seen[n] = key;
-	keys_seen[n + 1] = 0;
-}
-
-size_t console_ring_read(u32 *pos, char *buf, size_t max)
-{
-	return ring_read(&ring, pos, buf, max);
-}
-
-u32 console_ring_start(void)
-{
-	return ring.start;
-}
-
-void console_ring_forget(u32 pos)
-{
-	ring_forget(&ring, pos);
-}
-
-struct domain *domain_next(domid_t id)
-{
-	return id == 0 ? &control : id <= 7 ? &other : NULL;
-}
-
-void domain_info_get(const struct domain *d,
-		     struct xen_domctl_getdomaininfo *info)
-{
-	memset(info, 0, sizeof(*info));
-	info->domain = d->id;
-}
 
 static int call_as(struct vcpu *v)
 {
@@ -253,6 +151,7 @@ static void the_machine_is_described(void **state)
 	assert_int_equal(p->cpu_khz, 2500000);
 	assert_int_equal(p->total_pages, 0x9f + 0x7ff00);
 	assert_int_equal(p->free_pages, 1000);
+	assert_int_equal(p->outstanding_pages, 12);
 	assert_int_equal(p->max_mfn, 0x7ffff);
 	assert_int_equal(p->hw_cap[0], 0x178bfbfd);
 	assert_int_equal(p->hw_cap[1], 0x80002001);

@@ -9,6 +9,7 @@
 // uses: src/mm/grant_op.c src/mm/grant_pin.c src/mm/grant_maptrack.c
 // uses: src/mm/grant_map.c src/mm/grant_copy.c src/mm/grant_audit.c
 // uses: tests/fake/core.c tests/fake/memory.c tests/fake/space.c
+// uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/grants.c
 //
 // Grants between a granter (domain 1) and a user (domain 0 or 2): mapping,

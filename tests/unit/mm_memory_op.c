@@ -6,6 +6,7 @@
 // uses: src/mm/exchange.c src/mm/memory_map.c src/mm/resource.c
 // uses: src/mm/grant_table.c
 // uses: src/mm/root.c
+// uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/core.c tests/fake/memory.c
 //
 // memory_op: growing, shrinking, exchanging, and the questions.
@@ -293,17 +294,62 @@ static void questions(void **state)
 static void claims(void **state)
 {
 	struct xen_memory_reservation r = list(NULL, 100, 0);
+	struct domain *d1 = v1->domain;
+	u64 most = d1->max_pages, mine = fake_frame(d1), has = d1->tot_pages;
 
 	r.domid = 1;
+	r.nr_extents = has + 100;
+	d1->max_pages = has + 100000;
 	assert_int_equal(op(v0, XENMEM_claim_pages, &r), 0);
+	assert_int_equal(claims_total(), 100);
+	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -EINVAL); // has one
 	assert_int_equal(op(v1, XENMEM_claim_pages, &r), -EPERM);
-	r.nr_extents = 100000;
+	r.nr_extents = 0;
+	assert_int_equal(op(v0, XENMEM_claim_pages, &r), 0);
+	assert_int_equal(claims_total(), 0);
+	r.nr_extents = has;
+	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -EINVAL);
+	r.nr_extents = has + 100001;
+	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -EINVAL);
+	r.nr_extents = has + 100000;
 	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -ENOMEM);
+	d1->max_pages = most;
+	assert_true(domain_frame_release(d1, MFN(mine)));
 	r.extent_order = 1;
 	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -EINVAL);
 	r = list(NULL, 100, 0);
 	r.domid = 3;
 	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -ESRCH);
+}
+
+// What one domain claimed no other gets; it gets it itself, to the last frame.
+static void claims_are_kept(void **state)
+{
+	struct domain *d0 = v0->domain, *d1 = v1->domain;
+	struct xen_memory_reservation r = list(NULL, 0, 0);
+	u64 most = d1->max_pages, all = heap_free_frames();
+	mfn_t mfn;
+
+	d1->max_pages = d0->max_pages = 100000;
+	r.domid = 1;
+	r.nr_extents = d1->tot_pages + all - 8;
+	assert_int_equal(op(v0, XENMEM_claim_pages, &r), 0);
+	assert_true(mfn_is_none(domain_frames_alloc(d0, 4, 0)));
+	mfn = domain_frames_alloc(d0, 3, 0);
+	assert_false(mfn_is_none(mfn));
+	assert_true(mfn_is_none(domain_frames_alloc(d0, 0, 0)));
+	for (u64 i = 0; i < 8; i++)
+		assert_true(domain_frame_release(d0, MFN(mfn.n + i)));
+	mfn = domain_frames_alloc(d1, 0, 0);
+	assert_false(mfn_is_none(mfn));
+	assert_int_equal(claims_total(), all - 8 - 1);
+	assert_true(domain_frame_release(d1, mfn));
+	claim_drop(d1);
+	mfn = domain_frames_alloc(d0, 4, 0);
+	assert_false(mfn_is_none(mfn));
+	for (u64 i = 0; i < 16; i++)
+		assert_true(domain_frame_release(d0, MFN(mfn.n + i)));
+	d1->max_pages = d0->max_pages = most;
 }
 
 static void memory_maps(void **state)
@@ -419,6 +465,7 @@ int main(void)
 		T(exchange_of_nonsense),
 		T(questions),
 		T(claims),
+		T(claims_are_kept),
 		T(memory_maps),
 		T(grant_frames_for_the_tools),
 	};

@@ -7,6 +7,7 @@
 // uses: src/mm/mmuext_op.c src/mm/relinquish.c src/mm/audit.c
 // uses: src/mm/root.c
 // uses: tests/fake/core.c tests/fake/memory.c tests/fake/space.c
+// uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/mmu_ops.c src/mm/ptwr.c src/cpu/decode.c
 //
 // Random guests against the model of tests/fake/mmu_ops.c.

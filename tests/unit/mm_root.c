@@ -6,6 +6,7 @@
 // uses: src/mm/flush.c src/mm/mmu_update.c src/mm/va_update.c
 // uses: src/mm/mmuext_op.c src/mm/relinquish.c src/mm/audit.c
 // uses: src/mm/root.c
+// uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/core.c tests/fake/memory.c tests/fake/space.c
 //
 // Which root a vCPU runs on, in both modes of a domain: when users share their
