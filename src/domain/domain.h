@@ -135,9 +135,6 @@ struct vcpu {
 
 	// The closed gate (gate/closed.c).
 	bool closed; // it runs, or last ran, behind it
-	bool closed_wanted; // the crossings speak for it
-	i32 gate_balance; // what they say, see weigh()
-	u64 traps_weighed, hypercalls_weighed; // of the two above
 	u64 count[CNT_MAX]; // cpu/counters.h; by the processor it runs on
 };
 

@@ -52,9 +52,12 @@
 // other registers the guest's.
 LOCAL_FUNC(to_c)
 	mov	%rax, RW(GATE_RW_RAX)
+	mov	%cr3, %rax
+	cmp	RO(GATE_RO_FULL_CR3), %rax
+	je	1f			// a kernel that was let stay there
 	mov	RO(GATE_RO_FULL_CR3), %rax
 	mov	%rax, %cr3
-	mov	%rsp, %rax
+1:	mov	%rsp, %rax
 	mov	RO(GATE_RO_STACK_TOP), %rsp
 	push	F_SS(%rax)
 	push	F_RSP(%rax)

@@ -169,40 +169,18 @@ static void use_entries(struct cpu *c, bool closed)
 		entries_load(c);
 }
 
-// ------------------------------------------------------------- when it pays
+// ------------------------------------------------------------------- when
 
-// A change between program and kernel costs two CR3 writes in classic mode, and
-// an entry of the hypervisor costs two behind the gate. The balance of what
-// was seen decides once it is clear.
-#define BALANCE_CLEAR 48
-
-static void weigh(struct vcpu *v, i64 changes, i64 entries)
+// Behind the gate a program's kernel needs no CR3 write until it needs the
+// hypervisor. Then the full root is loaded, and adaptive lets the kernel stay on
+// it, in classic mode: so no further call costs any, and the way back to the
+// program one, which classic mode pays there too.
+static bool stays(const struct vcpu *v)
 {
-	i64 b = v->gate_balance + changes - entries;
-
-	b = min(b, (i64)BALANCE_CLEAR);
-	b = max(b, (i64)-BALANCE_CLEAR);
-	v->gate_balance = (i32)b;
-	if (b == BALANCE_CLEAR)
-		v->closed_wanted = true;
-	else if (b == -BALANCE_CLEAR)
-		v->closed_wanted = false;
+	return v->domain->gate == GATE_ADAPTIVE && v->in_kernel;
 }
 
-// Each change to the kernel ends in an iret, maybe much later, which the gate
-// would do itself; the other hypercalls would have to enter.
-static void weigh_classic(struct vcpu *v)
-{
-	i64 changes = (i64)(v->traps_seen - v->traps_weighed);
-	i64 calls = (i64)(v->hypercalls - v->hypercalls_weighed);
-
-	v->traps_weighed = v->traps_seen;
-	v->hypercalls_weighed = v->hypercalls;
-	if (!v->closed)
-		weigh(v, 2 * changes, calls);
-}
-
-static bool wanted(struct vcpu *v)
+static bool wanted(const struct vcpu *v)
 {
 	if (dirty_is_on(v->domain))
 		return false; // all must go by the shadows of its tables
@@ -210,8 +188,7 @@ static bool wanted(struct vcpu *v)
 	case GATE_CLASSIC:
 		return false;
 	case GATE_ADAPTIVE:
-		weigh_classic(v);
-		return v->closed_wanted;
+		return !v->in_kernel;
 	case GATE_ALWAYS:
 		return true;
 	case GATE_FLIP:
@@ -333,14 +310,24 @@ static void classic_selectors(struct vcpu *v, struct regs *r)
 	r->ss |= 3;
 }
 
-static void leave_classic(struct cpu *c, struct vcpu *v, struct regs *r)
+static void leave_classic(struct vcpu *v, struct regs *r)
 {
 	v->closed = false;
-	use_entries(c, false);
 	if (!v->domain->gate)
 		return;
 	classic_selectors(v, r);
 	root_switch(v);
+}
+
+// The gate's entries work on the full root as well. The iret must come to C,
+// for the program's way is by the mirror.
+static void fill_full(struct cpu *c, const struct vcpu *v)
+{
+	struct gate_ro *g = gate_ro(c->id);
+
+	g->full_cr3 = mfn_maddr(v->kernel_root);
+	g->iret_ok = false;
+	gate_rw(c->id)->in_kernel = true;
 }
 
 void gate_leave(struct vcpu *v, struct regs *r)
@@ -349,7 +336,11 @@ void gate_leave(struct vcpu *v, struct regs *r)
 	mfn_t mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;
 
 	if (mfn_is_none(mirror)) {
-		leave_classic(c, v, r);
+		leave_classic(v, r);
+		if (c->closed && stays(v))
+			fill_full(c, v);
+		else
+			use_entries(c, false);
 		return;
 	}
 	if (!v->closed) {
@@ -375,9 +366,6 @@ static void add_up(struct vcpu *v, struct gate_rw *w)
 	v->count[CNT_HYPERCALL + __HYPERVISOR_iret] += irets;
 	v->traps_seen += syscalls + faults;
 	v->hypercalls += irets;
-	// What enters from a program would have cost the same in classic mode.
-	weigh(v, (i64)min(syscalls + faults, 2ull * BALANCE_CLEAR),
-	      v->in_kernel);
 }
 
 static void handle(struct vcpu *v, struct regs *r)
@@ -405,8 +393,10 @@ void gate_entered(struct regs *r)
 	struct gate_rw *w = gate_rw(c->id);
 	struct vcpu *v = c->curr;
 
-	count(CNT_CR3);
-	count(CNT_CR3_GATE);
+	if (v->closed) { // else it was on the full root
+		count(CNT_CR3);
+		count(CNT_CR3_GATE);
+	}
 	v->in_kernel = (u8)w->in_kernel != 0;
 	add_up(v, w);
 	handle(v, r);

@@ -63,7 +63,7 @@ struct vcpu;
 // make single entries classic whatever is said here.
 enum gate_policy {
 	GATE_CLASSIC, // never
-	GATE_ADAPTIVE, // while it pays
+	GATE_ADAPTIVE, // programs; their kernel until it needs the hypervisor
 	GATE_ALWAYS,
 	GATE_FLIP, // change with every exit, for tests
 };

@@ -186,7 +186,8 @@ static u64 leave(void)
 {
 	if (!setjmp(left)) {
 		gate_leave(s.v, &frame);
-		assert_false(cpu_this()->closed);
+		assert_false(s.v->closed);
+		assert_true(d->gate == GATE_ADAPTIVE || !cpu_this()->closed);
 		return 0;
 	}
 	assert_true(cpu_this()->closed);
@@ -454,34 +455,49 @@ static void handlers_that_need_help(void **state)
 
 // ------------------------------------------------------------------- adaptive
 
-static void follows_what_it_sees(void **state)
+static void programs_and_kernel_until_it_asks(void **state)
 {
 	d->gate = GATE_ADAPTIVE;
 	assert_int_equal(leave(), 0);
-	s.v->traps_seen += 200;
-	s.v->hypercalls += 210; // the irets, and ten more
-	assert_int_not_equal(leave(), 0);
-	for (u32 i = 0; i < 200; i++) {
-		frame.vector = VEC_SYSCALL;
-		gate_entered(&frame);
-		leave();
-	}
 	assert_false(cpu_this()->closed);
-	s.v->hypercalls += 500;
-	assert_int_equal(leave(), 0);
+	for (u32 i = 0; i < 3; i++) {
+		s.v->in_kernel = false;
+		frame.cs = SEL_USER_CS64;
+		assert_int_not_equal(leave(), 0);
+		assert_true(gate_ro(0)->iret_ok);
+
+		// A system call, and from ring 1 a hypercall.
+		gate_rw(0)->in_kernel = 1;
+		frame.cs = SEL_RING1_CS;
+		frame.ss = SEL_RING1_SS;
+		frame.vector = VEC_SYSCALL;
+		fake_cr3_writes = 0;
+		gate_entered(&frame);
+		for (u32 k = 0; k < 3; k++) {
+			assert_int_equal(leave(), 0);
+			assert_true(cpu_this()->closed);
+			assert_false(gate_ro(0)->iret_ok);
+			assert_int_equal(frame.cs, SEL_USER_CS64);
+			assert_int_equal(frame.ss, SEL_USER_SS);
+			gate_entered(&frame);
+			assert_true(s.v->in_kernel);
+		}
+		assert_int_equal(fake_cr3_writes, 0);
+	}
 }
 
-// System calls one by one: the iret belongs to the change before it.
-static void irets_are_not_held_against_it(void **state)
+// Whoever runs next finds the entries that he needs.
+static void entries_go_with_the_domain(void **state)
 {
 	d->gate = GATE_ADAPTIVE;
-	for (u32 i = 0; i < 100 && !cpu_this()->closed; i++) {
-		s.v->traps_seen++;
-		leave();
-		s.v->hypercalls++;
-		leave();
-	}
+	s.v->in_kernel = false;
+	leave();
+	s.v->in_kernel = true;
+	leave();
 	assert_true(cpu_this()->closed);
+	d->gate = GATE_CLASSIC;
+	leave();
+	assert_false(cpu_this()->closed);
 }
 
 static void flips(void **state)
@@ -508,8 +524,8 @@ int main(void)
 		TEST(low_and_unregistered),
 		TEST(ring_1_does_not_leave),
 		TEST(handlers_that_need_help),
-		TEST(follows_what_it_sees),
-		TEST(irets_are_not_held_against_it),
+		TEST(programs_and_kernel_until_it_asks),
+		TEST(entries_go_with_the_domain),
 		TEST(flips),
 	};
 
