@@ -67,7 +67,8 @@ void bounce_pending(struct vcpu *v, struct regs *r);
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4]);
 
 // Switches v, which is loaded, between guest user and kernel mode: SWAPGS and
-// root. Nothing when it is in that mode. To user: it has a user root.
+// root. Nothing when it is in that mode. To user: it has a user root, which is
+// left to the way out where there may be a closed gate.
 void vcpu_switch_mode(struct vcpu *v, bool to_kernel);
 
 // ---------------------------------------------------------- vCPU switching

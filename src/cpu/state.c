@@ -18,7 +18,8 @@ void vcpu_switch_mode(struct vcpu *v, bool to_kernel)
 		return;
 	swapgs();
 	v->in_kernel = to_kernel;
-	root_switch(v);
+	if (to_kernel || !v->domain->gate) // else by gate_leave()
+		root_switch(v);
 }
 
 // --------------------------------------------------------------------- save
