@@ -156,11 +156,10 @@ def test_crowd(crowd):
     fine(m, "touch /tmp/go; while [ -e /tmp/go ]; do for c in 0 1 all; do "
          "for v in 0 1 2 3; do xl vcpu-pin 0 $v $c; done; done; "
          "done >/dev/null 2>&1 & echo started")
-    fine(m, "for i in 1 2; do load fork 25 & load memory 3 & "
+    fine(m, "(for i in 1 2; do load fork 25 & load memory 3 & "
          "(for j in 1 2 3 4 5 6 7 8 9; do /bin/true; uname >/dev/null; done)& "
-         "done >/tmp/out; sleep 1; while pgrep load >/dev/null; do sleep 1; "
-         "done", timeout=600)
-    fine(m, "rm /tmp/go; sleep 1; [ $(grep -c 'LOAD done' /tmp/out) = 4 ]")
+         "done; wait) >/tmp/out 2>&1", timeout=600)
+    fine(m, "rm /tmp/go; cat /tmp/out; [ $(grep -c 'LOAD done' /tmp/out) = 4 ]")
     fine(m, "for v in 0 1 2 3; do xl vcpu-pin 0 $v all; done")
     audit(m)
 
