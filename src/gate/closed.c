@@ -321,11 +321,11 @@ static void leave_classic(struct vcpu *v, struct regs *r)
 
 // The gate's entries work on the full root as well. The iret must come to C,
 // for the program's way is by the mirror.
-static void fill_full(struct cpu *c, const struct vcpu *v)
+static void fill_full(struct cpu *c)
 {
 	struct gate_ro *g = gate_ro(c->id);
 
-	g->full_cr3 = mfn_maddr(v->kernel_root);
+	g->full_cr3 = c->cr3; // with a log of written pages, a shadow
 	g->iret_ok = false;
 	gate_rw(c->id)->in_kernel = true;
 }
@@ -338,7 +338,7 @@ void gate_leave(struct vcpu *v, struct regs *r)
 	if (mfn_is_none(mirror)) {
 		leave_classic(v, r);
 		if (c->closed && stays(v))
-			fill_full(c, v);
+			fill_full(c);
 		else
 			use_entries(c, false);
 		return;
