@@ -7,10 +7,12 @@ two vCPUs and runs as long as the stories; each leaves it as it was.
 
 import os
 import re
+import struct
 import subprocess
 
 import pytest
 
+import image
 import machine
 from test_guests import (KERNEL, audit, alive, attached, config, fine,
                          free_memory, guest_initramfs, guest_up, states)
@@ -34,6 +36,42 @@ def with_libraries(*programs):
     return files
 
 
+def kernel_without_pv():
+    """Debian's kernel, had it been built without CONFIG_XEN_PV."""
+    bzimage = image.read(machine.kernel(KERNEL))
+    elf = image.without_xen_notes(image.vmlinux(bzimage))
+    return image.with_payload(bzimage, image.compress(elf, "lz4"))
+
+
+def kernel_of_32_bits():
+    """The least that is a paravirtual kernel of 32 bits to the tools: an ELF
+    file with a page of code and Xen's notes."""
+    def note(kind, text):
+        return struct.pack("<III4s", 4, len(text), kind, b"Xen\0") + \
+            text + bytes(-len(text) % 4)
+    base, code = 0xc0100000, b"\xf4" * 4096
+    notes = note(6, b"old\0") + note(5, b"xen-3.0\0") + \
+        note(8, b"generic\0") + note(9, b"yes\0") + \
+        note(1, struct.pack("<I", base)) + \
+        note(3, struct.pack("<I", 0xc0000000))
+    header = struct.pack("<4s5B7x2H5I6H", b"\x7fELF", 1, 1, 1, 0, 0, 2, 3, 1,
+                         base, 52, 0, 0, 52, 32, 2, 40, 0, 0)
+    load = struct.pack("<8I", 1, 4096, base, 0x100000, 4096, 4096, 7, 4096)
+    noted = struct.pack("<8I", 4, 8192, 0, 0, len(notes), len(notes), 4, 4)
+    return (header + load + noted).ljust(4096, b"\0") + code + notes
+
+
+# What cannot run here: (how its file differs, what xl says of it).
+UNSUPPORTED = {
+    "no-pv": ({"kernel": "/guest/no-pv"},
+              r"no loader|not a .*PV|ELF note|xen-3\.0|Xen"),
+    "bits-32": ({"kernel": "/guest/bits-32"},
+                r"xen-3\.0-x86_32p? .*not supported|x86_32"),
+    "hvm": ({"type": "hvm"}, r"hap nor shadow paging|hvmloader"),
+    "pvh": ({"type": "pvh"}, r"hap nor shadow paging"),
+}
+
+
 @pytest.fixture(scope="module")
 def dom0():
     files = with_libraries(*(TOOLS + p for p in PROGRAMS))
@@ -41,10 +79,14 @@ def dom0():
         "/guest/vmlinuz": machine.kernel(KERNEL),
         "/guest/initramfs": guest_initramfs(),
         "/etc/xen/one": config("one", vcpus=2, maxmem=160),
+        "/guest/no-pv": kernel_without_pv(),
+        "/guest/bits-32": kernel_of_32_bits(),
     })
+    for name, (changes, _) in UNSUPPORTED.items():
+        files["/etc/xen/" + name] = config(name, **changes)
     with machine.Machine("e2e/xl", kernel=KERNEL, files=files,
-                         append="dom0_mem=512M", dom0="quiet rf.tools=wait",
-                         mem="1024") as m:
+                         append="dom0_mem=768M", dom0="quiet rf.tools=wait",
+                         mem="1280") as m:
         m.expect("RINGFORT-TOOLS-UP", timeout=120)
         m.shell()
         m.free = free_memory(m)
@@ -67,6 +109,7 @@ def refuses(m, command, says):
 
 def wait_for(m, condition, seconds=60):
     """In dom0's shell, until the condition, a command, succeeds."""
+    seconds *= machine.SCALE
     fine(m, "timeout %d sh -c \"until %s; do sleep 0.3; done\"" % (
         seconds, condition.replace('"', r'\"').replace("$", r"\$")),
          timeout=seconds + 20)
@@ -95,15 +138,15 @@ def in_guest(m, command):
     ("xl info", r"^nr_cpus +: 2$"),
     ("xl info", r"^cores_per_socket +: 2$"),
     ("xl info", r"^virt_caps +: pv\b.*gnttab-v1"),
-    ("xl info", r"^total_memory +: 1023$"),
+    ("xl info", r"^total_memory +: 1279$"),
     ("xl info", r"^outstanding_claims +: 0$"),
     ("xl info", r"^xen_version +: 4\.17"),
     ("xl info", r"^xen_caps +: xen-3\.0-x86_64"),
     ("xl info", r"^xen_scheduler +: credit2$"),
-    ("xl info", r"^xen_commandline +: console=com1 dom0_mem=512M"),
+    ("xl info", r"^xen_commandline +: console=com1 dom0_mem=768M"),
     ("xl info -n", r"^ *1: +1 +0 +0$"),
-    ("xl info -n", r"^ *0: +1023 +\d+ +10$"),
-    ("xl info total_memory", r"^1023$"),
+    ("xl info -n", r"^ *0: +1279 +\d+ +10$"),
+    ("xl info total_memory", r"^1279$"),
     ("xl list", r"^one +\d+ +128 +2 +[-r][-b]---- "),
     ("xl list -v", r"^one .*[0-9a-f]{8}-"),
     ("xl list -l one", r'"max_memkb": 163840'),
@@ -264,6 +307,18 @@ def test_dump_core(dom0, xl):
     size = int(xl("stat -c %s /tmp/core; rm /tmp/core"))
     assert 128 << 20 <= size < 132 << 20
     alive(dom0)
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_unsupported(dom0, name):
+    """xl says what is wrong, and leaves nothing behind."""
+    before = free_memory(dom0)
+    status, output = dom0.run("xl create /etc/xen/%s 2>&1" % name)
+    assert status != 0
+    assert re.search(UNSUPPORTED[name][1], output), output
+    wait_for(dom0, "[ $(xl list | wc -l) = 3 ]")
+    assert free_memory(dom0) == before
+    assert set(states(dom0)) == {"Domain-0", "one"}
 
 
 def test_reboot(dom0, xl):
