@@ -18,6 +18,7 @@
 // MOV SS, do no harm.
 
 #include "guest.h"
+#include "place.h"
 
 /* The block of a processor, and the gate's pages in it (src/config.h). */
 #define BLOCK(cpu) (0xffff808000000000UL + (cpu)*0x40000UL)
@@ -352,6 +353,7 @@ static void end_if_asked(void)
 
 TEST("closed-gate")
 {
+	place_vcpu(0, 0);
 	end_if_asked();
 	hypervisor_is_not_there();
 	gate_pages();

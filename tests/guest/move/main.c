@@ -12,39 +12,15 @@
 // calls. Expected: all stays as it was set, time never goes back, and
 // every call succeeds. Where dom0 has one vCPU only the verdict is skip.
 
-#define __XEN_TOOLS__ 1
-
 #include "guest.h"
+#include "place.h"
 #include "second.h"
-#include <xen/domctl.h>
 
 #define MOVES 300
 
 static volatile bool stop, stopped;
 static volatile u32 rounds;
 static const char *volatile wrong;
-
-static void put_on(u32 vcpu, u32 cpu)
-{
-	u8 map = (u8)(1u << cpu);
-	struct xen_domctl op = {
-		.cmd = XEN_DOMCTL_setvcpuaffinity,
-		.interface_version = XEN_DOMCTL_INTERFACE_VERSION,
-		.u.vcpuaffinity =
-			{
-				.vcpu = vcpu,
-				.flags = XEN_VCPUAFFINITY_HARD,
-				.cpumap_hard = {.nr_bits = 8},
-			},
-	};
-	long rc;
-
-	*(void **)&op.u.vcpuaffinity.cpumap_hard.bitmap = &map;
-	do
-		rc = HCALL(domctl, &op, 0, 0, 0);
-	while (rc == -XEN_EAGAIN);
-	expect_rc("setvcpuaffinity", rc, 0);
-}
 
 /* The registers of this vCPU: patterns that depend on n. */
 static void set(u64 n, u64 who)
@@ -110,8 +86,8 @@ TEST("move")
 	second_start(second);
 	for (u32 i = 0; i < MOVES && !wrong && !mine; i++) {
 		set(i, 1);
-		put_on(1, i & 1);
-		put_on(0, i >> 1 & 1);
+		place_vcpu(1, i & 1);
+		place_vcpu(0, i >> 1 & 1);
 		spin(500);
 		mine = look(i, 1);
 		check(now_ns() >= before, "the clock goes back");
