@@ -88,7 +88,11 @@ u32 port_bind_virq(u32 virq)
 	long rc = event_channel_op(EVTCHNOP_bind_virq, &bind);
 
 	require(rc == 0, "bind_virq %u: error %ld", virq, rc);
-	port_unmask_local(bind.port);
+	/* By hypercall: the timer's may have been raised by now, unannounced. */
+	struct evtchn_unmask unmask = {.port = bind.port};
+
+	rc = event_channel_op(EVTCHNOP_unmask, &unmask);
+	require(rc == 0, "unmask: error %ld", rc);
 	return bind.port;
 }
 
