@@ -101,10 +101,12 @@ static inline void cpu_idle_wait(void)
 	asm volatile("sti; hlt; cli" : : : "memory");
 }
 
-// Lets interrupts in for a moment.
+// Lets interrupts in for a moment. With the PAUSE behind the STI, QEMU 7.2
+// forgets to end the STI's shadow; its next STI has none then, and an interrupt
+// that comes between the STI and the HLT above is slept over.
 static inline void cpu_idle_poll(void)
 {
-	asm volatile("sti; pause; cli" : : : "memory");
+	asm volatile("pause; sti; nop; cli" : : : "memory");
 }
 
 static inline no_return void cpu_halt_forever(void)
