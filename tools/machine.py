@@ -206,13 +206,23 @@ class Machine:
         raise Failure("%s: %s\nlast lines:\n%s\nconsole: %s"
                       % (self.name, what, tail, self.log))
 
+    def _why_ended(self):
+        """QEMU's own reason, and what a triple fault found in registers."""
+        status = self.qemu.wait(30)
+        with open(self.debug, encoding="latin1") as f:
+            fault = f.read().partition("Triple fault")[2]
+        return "\n".join(["exit status %d" % status]
+                         + self.control.read().splitlines()
+                         + fault.splitlines()[:24])
+
     def expect(self, *patterns, timeout=60):
         """Wait for one of the patterns; its match (of str), or Failure."""
         wanted = [p.encode() for p in patterns] + [pexpect.EOF,
                                                    pexpect.TIMEOUT]
         got = self.child.expect(wanted, timeout=timeout * SCALE)
         if got == len(patterns):
-            self._fail("QEMU ended, waiting for %s" % " or ".join(patterns))
+            self._fail("QEMU ended (%s), waiting for %s"
+                       % (self._why_ended(), " or ".join(patterns)))
         if got == len(patterns) + 1:
             self._fail("no %s in %d s" % (" or ".join(patterns), timeout))
         text = self.child.after.decode("latin1")

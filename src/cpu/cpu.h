@@ -154,6 +154,10 @@ bool must_check cpus_park(void);
 void cpus_release(void);
 // For the way out: stands still as long as somebody wants that.
 void cpu_park_here(void);
+// One turn of waiting until another processor has been on its way out to a
+// guest: answers flushes, and stands still if somebody wants that. The caller
+// has nothing half done, and no lock that one on its way out may wait for.
+void cpu_wait(void);
 
 // Handlers of the messages between processors (irq/irq.h's VEC_IPI_*). Once.
 void cpu_ipi_init(void);

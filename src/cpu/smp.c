@@ -56,6 +56,20 @@ void lock_spin(void)
 	cpu_pause();
 }
 
+// Who wants all to stand still waits for us, and the processor we wait for may
+// be that one.
+void cpu_wait(void)
+{
+	struct cpu *c = cpu_this();
+
+	if (READ_ONCE(c->pending) & PENDING_PARK) {
+		__atomic_fetch_and(&c->pending, ~PENDING_PARK,
+				   __ATOMIC_SEQ_CST);
+		cpu_park_here();
+	}
+	lock_spin();
+}
+
 static void flush_interrupt(void *arg maybe_unused)
 {
 	flush_if_asked(cpu_this());

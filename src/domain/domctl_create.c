@@ -5,6 +5,7 @@
 #include "gate/closed.h"
 
 #include "abi/errno.h"
+#include "cpu/cpu.h"
 #include "lib/string.h"
 #include "mm/grant.h"
 #include "sched/sched.h"
@@ -97,7 +98,7 @@ int domctl_pause(const struct domctl *c)
 	c->d->controller_pauses++;
 	domain_pause(c->d);
 	while (!domain_is_still(c->d))
-		lock_spin();
+		cpu_wait();
 	return 0;
 }
 

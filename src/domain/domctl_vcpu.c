@@ -4,8 +4,8 @@
 #include "domain/domctl.h"
 
 #include "abi/errno.h"
+#include "cpu/cpu.h"
 #include "cpu/uaccess.h"
-#include "lib/lock.h"
 #include "sched/sched.h"
 
 // Makes all the vCPUs that the domain was created for. -EINVAL another number;
@@ -29,7 +29,7 @@ void domctl_hold(struct vcpu *v)
 {
 	vcpu_pause(v);
 	while (!sched_detach(v))
-		lock_spin();
+		cpu_wait();
 }
 
 // References that the vCPU has already are kept where the new context has the

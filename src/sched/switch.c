@@ -134,7 +134,7 @@ static void take(struct cpu *c, struct vcpu *v)
 	struct cpu *other = v->last_on;
 
 	while (__atomic_load_n(&v->on, __ATOMIC_ACQUIRE))
-		lock_spin();
+		cpu_wait();
 	__atomic_store_n(&v->last_on, c, __ATOMIC_SEQ_CST);
 	v->on = c->id + 1;
 	if (!other || other == c)
@@ -143,7 +143,7 @@ static void take(struct cpu *c, struct vcpu *v)
 		if (c->loaded)
 			unload(c);
 		sched_kick(other, PENDING_SCHED);
-		lock_spin();
+		cpu_wait();
 	}
 }
 

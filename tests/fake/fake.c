@@ -35,6 +35,11 @@ __attribute__((weak)) void lock_spin(void)
 {
 }
 
+__attribute__((weak)) void cpu_wait(void)
+{
+	lock_spin();
+}
+
 __attribute__((weak)) void cpu_answer(void)
 {
 }
