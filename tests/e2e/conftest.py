@@ -93,3 +93,13 @@ def program():
         os.rename(mine, out)
         return out
     return build
+
+
+@pytest.fixture
+def tools(dom0):
+    """A module's machine; guests that a failed story left are ended."""
+    yield dom0
+    listed = dom0.run("xl list")[1].splitlines()[1:]
+    for name in [line.split()[0] for line in listed]:
+        if name != "Domain-0":
+            dom0.run("xl destroy " + name)

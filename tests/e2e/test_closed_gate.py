@@ -8,7 +8,7 @@ import pytest
 
 import machine
 from conftest import KERNELS
-from test_guests import INIT, attached, config, fine, guest_up
+from toolstack import INIT, attached, config, fine, guest_up
 
 pytestmark = pytest.mark.ours
 

@@ -21,6 +21,7 @@ import pytest
 import drivers
 import machine
 from conftest import KERNELS
+from toolstack import fine
 
 MIB = 1 << 20
 PROCESSES, BLOCKS, ROUNDS = 4, 32, 400
@@ -104,13 +105,6 @@ class Bench:
             m, "for c in /sys/class/net/*; do "
             "echo $(cat $c/address) ${c##*/}; done").splitlines())
         self.card = {name: cards[mac] for name, mac in self.macs.items()}
-
-
-def fine(m, command, timeout=60):
-    """The output of a command that has to succeed."""
-    status, output = m.run(command, timeout=timeout)
-    assert status == 0, output
-    return output
 
 
 def pci_function(m, path):

@@ -15,7 +15,7 @@ import pytest
 
 import machine
 from conftest import KERNELS
-from test_guests import fine, free_memory, nothing_left, states, until
+from toolstack import fine, free_memory, nothing_left, states, until
 
 GUEST_KERNELS = KERNELS + ["6.1-cloud"]
 GRUB = "/usr/lib/grub-xen/grub-x86_64-xen.bin"
@@ -69,7 +69,7 @@ def dom0_files():
         files["/guest/ramdisk-" + k] = machine.kernel(k, "ramdisk")
         files["/etc/xen/data-" + k] = config("data", k, disk=data)
     for i in range(8):
-        files["/etc/xen/many%d" % i] = config("many%d" % i, "6.1", memory=128)
+        files["/etc/xen/many%d" % i] = config("many%d" % i, "6.1", memory=352)
     files.update(FILES)
     return files
 
@@ -95,15 +95,6 @@ def dom0(tmp_path_factory):
         m.free = free_memory(m)
         yield m
         assert not m.triple_fault()
-
-
-@pytest.fixture
-def tools(dom0):
-    """That machine; guests that a failed story left are ended."""
-    yield dom0
-    for name in states(dom0):
-        if name != "Domain-0":
-            dom0.run("xl destroy " + name)
 
 
 class Console:

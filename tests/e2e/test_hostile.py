@@ -13,9 +13,8 @@ import subprocess
 import pytest
 
 import machine
-from conftest import is_ours
-from test_guests import KERNEL, alive, attached, config, fine
-from test_guests import guest_initramfs, guest_up
+from toolstack import (KERNEL, alive, attached, audit, config, fine,
+                       guest_initramfs, guest_up)
 
 pytestmark = pytest.mark.xdist_group("hostile")
 
@@ -79,15 +78,6 @@ def dom0():
         m.shell()
         yield m
         assert not m.triple_fault()
-
-
-def audit(m):
-    """The frame and grant auditor finds nothing."""
-    if not is_ours():
-        return
-    fine(m, "xl dmesg -c >/dev/null; xl debug-keys a; xl dmesg >/tmp/dmesg")
-    said = fine(m, "grep 'audit:' /tmp/dmesg")
-    assert "audit: 0 differences" in said, said
 
 
 def run(m, words, timeout=120):

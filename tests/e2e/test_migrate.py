@@ -15,8 +15,8 @@ import re
 import pytest
 
 import machine
-from test_guests import (INIT, KERNEL, POWEROFF, attached, audit, config, fine,
-                         free_memory, guest_up)
+from toolstack import (INIT, KERNEL, POWEROFF, attached, audit, config, fine,
+                       free_memory, guest_up)
 
 pytestmark = [pytest.mark.ours, pytest.mark.xdist_group("migrate")]
 

@@ -13,6 +13,7 @@ import re
 import pytest
 
 import machine
+from toolstack import audit, fine
 
 KERNEL = "6.1"
 
@@ -57,13 +58,6 @@ def hogs(program):
             m.expect("dom0 [^ ]* # ")
         yield m
         assert not m.triple_fault()
-
-
-def fine(m, command, timeout=60):
-    """The output of a command that has to succeed."""
-    status, output = m.run(command, timeout=timeout)
-    assert status == 0, output
-    return output
 
 
 class Account:
@@ -141,12 +135,6 @@ def crowd(program):
         m.shell()
         yield m
         assert not m.triple_fault()
-
-
-def audit(m):
-    fine(m, "xl dmesg -c >/dev/null; xl debug-keys a; xl dmesg >/tmp/dmesg")
-    said = fine(m, "grep 'ringfort: audit:' /tmp/dmesg")
-    assert "audit: 0 differences" in said
 
 
 def test_crowd(crowd):
