@@ -207,11 +207,14 @@ class Machine:
                       % (self.name, what, tail, self.log))
 
     def _why_ended(self):
-        """QEMU's own reason, and what a triple fault found in registers."""
+        """QEMU's own reasons, and what a triple fault found in registers."""
         status = self.qemu.wait(30)
+        with open(self.log, encoding="latin1") as f:  # its words have no time
+            words = [line for line in f.read().splitlines()
+                     if not re.match(r" *\d+\.\d{3} ", line)]
         with open(self.debug, encoding="latin1") as f:
             fault = f.read().partition("Triple fault")[2]
-        return "\n".join(["exit status %d" % status]
+        return "\n".join(["exit status %d" % status] + words[-4:]
                          + self.control.read().splitlines()
                          + fault.splitlines()[:24])
 

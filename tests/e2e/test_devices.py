@@ -192,11 +192,20 @@ def test_one_transfer_one_interrupt(bench, name):
     assert count >= int(re.search(r"DISK fine, (\d+)", said)[1])
 
 
+def processes(bench, name):
+    """How many use the disk at a time. QEMU 7.2's NVMe miscounts its queues
+    with news when several transfers are under way, and holds its line up for
+    ever: on stock Xen, too, its interrupt ends as one that nobody cared for.
+    """
+    return 1 if (name, bench.way) == ("nvme", "lines") else PROCESSES
+
+
 def test_all_at_once(bench):
     m = bench.machine
     fine(m, "dmesg -c >/dev/null")
-    jobs = ["disk /dev/%s %d %d %d" % (disk, PROCESSES, BLOCKS, ROUNDS)
-            for disk in bench.disk.values()]
+    jobs = ["disk /dev/%s %d %d %d"
+            % (disk, processes(bench, name), BLOCKS, ROUNDS)
+            for name, disk in bench.disk.items()]
     jobs += ["network 10.0.%d.2 %d %d %d" % (i, bench.echo.port, STREAM, i)
              for i in range(len(CARDS))]
     for i, job in enumerate(jobs):
