@@ -18,6 +18,8 @@
 #include "boot/multiboot.h"
 #include "boot/selectors.h"
 #include "config.h"
+#include "gate/registers.inc"
+#include "gate/stubs.inc"
 #include "hw/asm.h"
 #include "hw/x86.h"
 
@@ -281,39 +283,15 @@ FUNC(boot_switch_stack)
 	jmp	*%rsi
 END(boot_switch_stack)
 
-// Exceptions before the real IDT: 32 entries of 16 bytes, each of which makes
-// the frame uniform (struct regs) and ends in early_trap(regs).
+// Exceptions before the real IDT: the stubs end in early_trap(regs).
 	.balign 16
 	.globl early_trap_stubs
 	.hidden early_trap_stubs
 early_trap_stubs:
-	.set	vector, 0
-	.rept	32
-	.balign 16
-	.if	!((0x60227d00 >> vector) & 1)	// DF TS NP SS GP PF AC CP VC SX
-	push	$0
-	.endif
-	movl	$vector, 4(%rsp)	// the upper half of the error code
-	jmp	early_trap_common
-	.set	vector, vector + 1
-	.endr
+	trap_stubs early_trap_common, early_trap_common
 
 LOCAL_FUNC(early_trap_common)
-	push	%rdi
-	push	%rsi
-	push	%rdx
-	push	%rcx
-	push	%rax
-	push	%r8
-	push	%r9
-	push	%r10
-	push	%r11
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	save_registers
 	cld
 	mov	%rsp, %rdi
 	and	$-16, %rsp

@@ -28,6 +28,7 @@
 #include "asm-offsets.h"
 #include "config.h"
 #include "gate/registers.inc"
+#include "gate/stubs.inc"
 #include "hw/asm.h"
 #include "hw/x86.h"
 
@@ -280,38 +281,18 @@ END(iret_undo)
 // As gate_trap_stubs and gate_irq_stubs.
 	.balign	16
 FUNC(closed_trap_stubs)
-	.set	vector, 0
-	.rept	32
-	.balign	16
-	.if	!((VEC_HAS_ERROR >> vector) & 1)
-	push	$0
-	.endif
-	movl	$vector, 4(%rsp)
-	.if	vector == VEC_PF
-	jmp	page_fault
-	.else
-	jmp	trap
-	.endif
-	.set	vector, vector + 1
-	.endr
+	trap_stubs trap, page_fault
 END(closed_trap_stubs)
 
 	.balign	8
 FUNC(closed_irq_stubs)
-	.set	vector, 32
-	.rept	224
-	.balign	8
-	push	$(vector - 128)
-	jmp	interrupt
-	.set	vector, vector + 1
-	.endr
+	irq_stubs interrupt
 END(closed_irq_stubs)
 
 LOCAL_FUNC(interrupt)
 	testb	$3, F_CS(%rsp)
 	jz	1f
-	addq	$128, (%rsp)
-	shlq	$32, (%rsp)
+	irq_vector
 	jmp	to_c
 1:	jmp	*RO(GATE_RO_IRQ)
 	int3
@@ -471,10 +452,7 @@ END(iret_refused)
 
 .macro	ist_stub name, vector, error_code, n, other
 FUNC(\name)
-	.if	!\error_code
-	push	$0
-	.endif
-	movl	$\vector, 4(%rsp)
+	push_vector \vector, \error_code
 	testb	$3, F_CS(%rsp)
 	jnz	to_c
 	push	%rax

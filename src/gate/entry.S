@@ -37,6 +37,7 @@
 #include "config.h"
 #include "gate/fast.inc"
 #include "gate/registers.inc"
+#include "gate/stubs.inc"
 #include "hw/asm.h"
 #include "hw/extable.h"
 #include "hw/x86.h"
@@ -166,24 +167,10 @@ END(syscall_rest)
 	int3
 .endm
 
-// One stub of 16 bytes for each exception vector; cpu/idt.c counts on it. The
-// vectors that use an IST have stubs further down and none is taken here.
+// The vectors that use an IST have stubs further down; none is taken here.
 	.balign	16
 FUNC(gate_trap_stubs)
-	.set	vector, 0
-	.rept	32
-	.balign	16
-	.if	!((VEC_HAS_ERROR >> vector) & 1)
-	push	$0
-	.endif
-	movl	$vector, 4(%rsp)
-	.if	vector == VEC_PF
-	jmp	page_fault
-	.else
-	jmp	trap_common
-	.endif
-	.set	vector, vector + 1
-	.endr
+	trap_stubs trap_common, page_fault
 END(gate_trap_stubs)
 
 LOCAL_FUNC(trap_common)
@@ -230,22 +217,13 @@ END(fast_fault)
 
 // -------------------------------------------------------------- interrupts
 
-// One stub of 8 bytes for each vector from 32 on: it pushes the vector less
-// 128, which fits a byte with its sign.
 	.balign	8
 FUNC(gate_irq_stubs)
-	.set	vector, 32
-	.rept	224
-	.balign	8
-	push	$(vector - 128)
-	jmp	irq_common
-	.set	vector, vector + 1
-	.endr
+	irq_stubs irq_common
 END(gate_irq_stubs)
 
 LOCAL_FUNC(irq_common)
-	addq	$128, (%rsp)
-	shlq	$32, (%rsp)		// the vector's half; no error code
+	irq_vector
 	save_registers
 	dispatch irq_entry
 END(irq_common)
@@ -260,10 +238,7 @@ END(irq_common)
 
 .macro ist_stub name, vector, error_code
 FUNC(\name)
-	.if	!\error_code
-	push	$0
-	.endif
-	movl	$\vector, 4(%rsp)
+	push_vector \vector, \error_code
 	jmp	ist_common
 	int3
 END(\name)
