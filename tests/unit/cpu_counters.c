@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // uses: src/cpu/counters.c src/hypercall/sysctl_perfc.c src/lib/fmt.c
 // uses: tests/fake/core.c
+// uses: tests/fake/log.c
 //
 // Counters: who counts for whom, sums that lose nothing when a vCPU goes, and
 // the two forms in which they are shown.
@@ -20,24 +21,14 @@
 #include "core.h"
 #include "cpu/cpu.h"
 #include "hypercall/sysctl.h"
+#include "log.h"
 
 static struct domain dom = {.id = 3, .name = "d3", .max_vcpus = 2};
 static struct vcpu vcpu[2];
-static char said[16384];
 
 struct domain *domain_next(domid_t id)
 {
 	return id <= dom.id ? &dom : NULL;
-}
-
-void log_at(enum log_level level, const char *format, ...)
-{
-	size_t at = strlen(said);
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(said + at, sizeof(said) - at, format, ap);
-	va_end(ap);
 }
 
 static int reset(void **state)
@@ -51,7 +42,7 @@ static int reset(void **state)
 	}
 	fake_cpu = cpu_of(0);
 	counters_reset();
-	said[0] = 0;
+	fake_log[0] = 0;
 	return 0;
 }
 
@@ -108,11 +99,12 @@ static void each_vcpu_is_listed(void **state)
 	vcpu[0].count[CNT_HYPERCALL + __HYPERVISOR_mmu_update] = 34;
 	vcpu[1].count[CNT_HYPERCALL + 60] = 56;
 	counters_print_all();
-	assert_non_null(strstr(said, "counters of cpu1: irq_timer=4\n"));
-	assert_non_null(strstr(said, "counters of d3v0: syscall=12 "
-				     "hypercall.mmu_update=34\n"));
-	assert_non_null(strstr(said, "counters of d3v1: hypercall.60=56\n"));
-	assert_non_null(strstr(said, "counters end\n"));
+	assert_non_null(strstr(fake_log, "counters of cpu1: irq_timer=4\n"));
+	assert_non_null(strstr(fake_log, "counters of d3v0: syscall=12 "
+					 "hypercall.mmu_update=34\n"));
+	assert_non_null(
+		strstr(fake_log, "counters of d3v1: hypercall.60=56\n"));
+	assert_non_null(strstr(fake_log, "counters end\n"));
 }
 
 static void long_listings_take_several_lines(void **state)
@@ -122,7 +114,8 @@ static void long_listings_take_several_lines(void **state)
 	for (u32 i = 0; i < CNT_MAX; i++)
 		vcpu[0].count[i] = ~0ull;
 	counters_print_all();
-	for (char *line = strtok(said, "\n"); line; line = strtok(NULL, "\n")) {
+	for (char *line = strtok(fake_log, "\n"); line;
+	     line = strtok(NULL, "\n")) {
 		assert_in_range(strlen(line), 1, 160);
 		if (strncmp(line, "counters of d3v0:", 17) != 0)
 			continue;
@@ -139,9 +132,9 @@ static void bench_reads_sums(void **state)
 	vcpu[1].count[CNT_IRQ_OTHER] = 1;
 	vcpu[1].count[CNT_IRQ_DEVICE] = 1;
 	counters_print();
-	assert_non_null(strstr(said, " hypercall=5 "));
-	assert_non_null(strstr(said, " iret=3 "));
-	assert_non_null(strstr(said, " irq=2 "));
+	assert_non_null(strstr(fake_log, " hypercall=5 "));
+	assert_non_null(strstr(fake_log, " iret=3 "));
+	assert_non_null(strstr(fake_log, " irq=2 "));
 }
 
 // ------------------------------------------------------------------- xenperf

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uses: src/cpu/lockcheck.c tests/fake/core.c
+// uses: tests/fake/log.c
 //
 // What the lock checker of debug builds lets pass and what it stops.
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include "core.h"
 #include "cpu/cpu.h"
 #include "lib/lock.h"
+#include "log.h"
 
 static struct lock event[2] = {LOCK_INIT(LOCK_EVENT), LOCK_INIT(LOCK_EVENT)};
 static struct lock dom[2] = {LOCK_INIT(LOCK_DOMAIN), LOCK_INIT(LOCK_DOMAIN)};
@@ -24,7 +26,6 @@ static struct lock heap = LOCK_INIT(LOCK_HEAP);
 static struct lock forgotten;
 
 static jmp_buf stopped;
-static char said[4096];
 static void (*print)(void);
 
 void bug_at(const char *file, int line, const char *what)
@@ -41,16 +42,6 @@ void symbol_name(u64 addr, char *buf, size_t size)
 	snprintf(buf, size, "somewhere");
 }
 
-void log_at(enum log_level level, const char *format, ...)
-{
-	size_t at = strlen(said);
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(said + at, sizeof(said) - at, format, ap);
-	va_end(ap);
-}
-
 void debug_key_register(char key, const char *what, void (*fn)(void))
 {
 	print = fn;
@@ -62,7 +53,7 @@ static int reset(void **state)
 	cpu_this()->locks.count = 0;
 	event[0].held = event[1].held = dom[0].held = dom[1].held = 0;
 	sched.held = heap.held = forgotten.held = 0;
-	said[0] = 0;
+	fake_log[0] = 0;
 	return 0;
 }
 
@@ -72,7 +63,7 @@ static int reset(void **state)
 			statement;                            \
 			fail_msg("not stopped: " #statement); \
 		}                                             \
-		assert_non_null(strstr(said, what));          \
+		assert_non_null(strstr(fake_log, what));      \
 	} while (0)
 
 static void down_the_list(void **state)
@@ -94,7 +85,8 @@ static void up_the_list(void **state)
 {
 	lock_get(&sched);
 	expect_stop("wrong order", lock_get(&dom[0]));
-	assert_non_null(strstr(said, "holds run queue, taken in somewhere"));
+	assert_non_null(
+		strstr(fake_log, "holds run queue, taken in somewhere"));
 }
 
 static void two_of_a_class(void **state)
@@ -156,8 +148,8 @@ static void the_longest_hold_is_shown(void **state)
 	fake_now += 1000000;
 	lock_put(&heap);
 	print();
-	assert_non_null(strstr(said, "longest 7000 us in somewhere, "
-				     "at most 42 units somewhere"));
+	assert_non_null(strstr(fake_log, "longest 7000 us in somewhere, "
+					 "at most 42 units somewhere"));
 }
 
 int main(void)
