@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // uses: src/sched/sched.c src/sched/switch.c src/sched/fair.c
 // uses: src/sched/cap.c src/sched/queue.c tests/fake/core.c
+// uses: tests/fake/sched_parts.c
 //
 // The scheduler on a simulated machine of several processors: time goes in
 // small steps, timers fire, vCPUs run, sleep, yield or wake each other, and in
@@ -15,13 +16,7 @@
 
 #include <cmocka.h>
 
-#include "boot/boot.h"
-#include "console/console.h"
-#include "core.h"
-#include "cpu/cpu.h"
-#include "events/events.h"
-#include "irq/irq.h"
-#include "sched/priv.h"
+#include "sched_parts.h"
 
 #define CPUS 4
 #define VCPUS 24
@@ -29,9 +24,6 @@
 #define MS 1000000ull
 #define S (1000 * MS)
 #define ALL 0xfull
-
-struct boot_options boot_options;
-struct list domain_list = {&domain_list, &domain_list};
 
 struct sim {
 	struct domain domain;
@@ -51,14 +43,6 @@ static struct sim sim[VCPUS];
 static u32 sims, machine_cpus;
 static struct timer *timers[VCPUS + CPUS];
 
-void debug_key_register(char key, const char *what, void (*fn)(void))
-{
-}
-
-void apic_send_ipi(u32 apic_id, u8 vector)
-{
-}
-
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 {
 	u32 i = 0;
@@ -74,68 +58,6 @@ void timer_set(struct timer *t, u64 expires_ns)
 	t->expires_ns = expires_ns;
 	t->cpu = fake_cpu->id;
 	t->slot = 1;
-}
-
-void timer_cancel(struct timer *t)
-{
-	t->slot = 0;
-}
-
-void vcpu_load(struct vcpu *v, struct regs *r)
-{
-	cpu_this()->loaded = v;
-}
-
-void vcpu_save(struct vcpu *v, const struct regs *r)
-{
-	assert_ptr_equal(cpu_this()->loaded, v);
-}
-
-void vcpu_resume(struct vcpu *v)
-{
-	assert_ptr_equal(cpu_this()->loaded, v);
-}
-
-void vcpu_unload(void)
-{
-	cpu_this()->loaded = NULL;
-}
-
-void tlb_flush_local(void)
-{
-}
-
-void clock_init(void)
-{
-}
-
-void clock_update(struct vcpu *v)
-{
-}
-
-void clock_update_runstate(struct vcpu *v)
-{
-}
-
-void vcpu_periodic_start(struct vcpu *v)
-{
-}
-
-void vcpu_periodic_stop(struct vcpu *v)
-{
-}
-
-void domain_shutdown_check(struct domain *d)
-{
-}
-
-void domains_reap(void)
-{
-}
-
-bool port_pending(const struct domain *d, u32 port)
-{
-	return false;
 }
 
 // ------------------------------------------------------------ the simulation

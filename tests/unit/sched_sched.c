@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // uses: src/sched/sched.c src/sched/switch.c src/sched/fair.c
 // uses: src/sched/cap.c src/sched/queue.c tests/fake/core.c
+// uses: tests/fake/sched_parts.c
 //
 // The scheduler's state machine. Registers are not really loaded: the test sees
 // which vCPU's would be. After every step the invariants are checked that the
@@ -14,38 +15,18 @@
 
 #include <cmocka.h>
 
-#include "boot/boot.h"
-#include "console/console.h"
-#include "core.h"
-#include "cpu/cpu.h"
-#include "events/events.h"
-#include "irq/irq.h"
-#include "sched/priv.h"
+#include "sched_parts.h"
 
 #define VCPUS 4
 #define STEPS 50000
 #define MS 1000000ull
 
-struct boot_options boot_options;
-struct list domain_list = {&domain_list, &domain_list};
-
 static struct domain domain;
 static struct vcpu vcpu[VCPUS];
 static struct vcpu_info info[VCPUS];
 static u64 born[VCPUS];
-static u64 pending_ports;
 
 static struct timer *slice;
-static u32 loads, ipis, flushes, shutdown_checks;
-
-void debug_key_register(char key, const char *what, void (*fn)(void))
-{
-}
-
-void apic_send_ipi(u32 apic_id, u8 vector)
-{
-	ipis++;
-}
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 {
@@ -57,71 +38,6 @@ void timer_set(struct timer *t, u64 expires_ns)
 	t->expires_ns = expires_ns;
 	t->slot = 1;
 	slice = t;
-}
-
-void vcpu_load(struct vcpu *v, struct regs *r)
-{
-	cpu_this()->loaded = v;
-	loads++;
-}
-
-void vcpu_save(struct vcpu *v, const struct regs *r)
-{
-	assert_ptr_equal(cpu_this()->loaded, v);
-}
-
-void vcpu_resume(struct vcpu *v)
-{
-	assert_ptr_equal(cpu_this()->loaded, v);
-}
-
-void timer_cancel(struct timer *t)
-{
-	t->slot = 0;
-}
-
-void vcpu_unload(void)
-{
-	cpu_this()->loaded = NULL;
-}
-
-void tlb_flush_local(void)
-{
-	flushes++;
-}
-
-void clock_init(void)
-{
-}
-
-void clock_update(struct vcpu *v)
-{
-}
-
-void clock_update_runstate(struct vcpu *v)
-{
-}
-
-void vcpu_periodic_start(struct vcpu *v)
-{
-}
-
-void vcpu_periodic_stop(struct vcpu *v)
-{
-}
-
-void domain_shutdown_check(struct domain *d)
-{
-	shutdown_checks++;
-}
-
-void domains_reap(void)
-{
-}
-
-bool port_pending(const struct domain *d, u32 port)
-{
-	return pending_ports & BIT(port);
 }
 
 static struct cpu *c0(void)
@@ -162,8 +78,7 @@ static int set_up(void **state)
 	memset(vcpu, 0, sizeof(vcpu));
 	memset(info, 0, sizeof(info));
 	slice = NULL;
-	pending_ports = 0;
-	loads = ipis = shutdown_checks = 0;
+	fake_sched = (struct fake_sched){0};
 	sched_init();
 	sched_init_cpu(cpu_of(0));
 	sched_init_cpu(cpu_of(1));
@@ -190,7 +105,7 @@ static void a_vcpu_that_comes_up_gets_the_idle_processor(void **state)
 	assert_true(c0()->pending & PENDING_SCHED);
 	assert_ptr_equal(pass(), &vcpu[1]);
 	assert_int_equal(vcpu[1].state, VCPU_RUNNING);
-	assert_int_equal(loads, 1);
+	assert_int_equal(fake_sched.loads, 1);
 }
 
 static void a_vcpu_that_sleeps_and_wakes_is_not_loaded_anew(void **state)
@@ -202,12 +117,12 @@ static void a_vcpu_that_sleeps_and_wakes_is_not_loaded_anew(void **state)
 	assert_ptr_equal(c0()->loaded, &vcpu[0]);
 	vcpu_wake(&vcpu[0]);
 	assert_ptr_equal(pass(), &vcpu[0]);
-	assert_int_equal(loads, 1);
+	assert_int_equal(fake_sched.loads, 1);
 	vcpu_block(&vcpu[0]);
 	pass();
 	vcpu_up(&vcpu[1]);
 	assert_ptr_equal(pass(), &vcpu[1]);
-	assert_int_equal(loads, 2);
+	assert_int_equal(fake_sched.loads, 2);
 }
 
 static void a_flush_asked_for_while_idle_comes_before_the_guest(void **state)
@@ -216,11 +131,11 @@ static void a_flush_asked_for_while_idle_comes_before_the_guest(void **state)
 	pass();
 	vcpu_block(&vcpu[0]);
 	pass();
-	flushes = 0;
+	fake_sched.flushes = 0;
 	c0()->flush_late = true;
 	vcpu_wake(&vcpu[0]);
 	pass();
-	assert_int_equal(flushes, 1);
+	assert_int_equal(fake_sched.flushes, 1);
 	assert_false(c0()->flush_late);
 }
 
@@ -365,10 +280,10 @@ static void polling_ends_by_its_ports_only(void **state)
 
 	vcpu_up(&vcpu[0]);
 	pass();
-	pending_ports = BIT(9);
+	fake_sched.pending_ports = BIT(9);
 	assert_false(vcpu_poll(&vcpu[0], ports, 2));
 	assert_int_equal(domain.pollers, 0);
-	pending_ports = 0;
+	fake_sched.pending_ports = 0;
 	assert_true(vcpu_poll(&vcpu[0], ports, 1));
 	assert_int_equal(domain.pollers, 1);
 	assert_null(pass());
@@ -404,7 +319,7 @@ static void a_shut_down_domain_does_not_run(void **state)
 	assert_null(pass());
 	assert_true(domain_is_still(&domain));
 	assert_int_equal(domain.shutdown_code, 1);
-	assert_int_equal(shutdown_checks, 1);
+	assert_int_equal(fake_sched.shutdown_checks, 1);
 	vcpu_wake(&vcpu[1]);
 	assert_null(pass());
 }
@@ -419,7 +334,7 @@ static void detaching_waits_for_the_processor_to_let_go(void **state)
 	c0()->pending = 0;
 	assert_false(sched_detach(&vcpu[0]));
 	assert_true(c0()->pending & PENDING_SCHED);
-	assert_in_range(ipis, 1, 2);
+	assert_in_range(fake_sched.ipis, 1, 2);
 	fake_cpu = cpu_of(0);
 	pass();
 	fake_cpu = cpu_of(1);
@@ -433,15 +348,15 @@ static void other_processors_are_told_by_ipi(void **state)
 	pass();
 	fake_cpu = cpu_of(1);
 	vcpu_kick(&vcpu[0]); // running there: it must come out
-	assert_int_equal(ipis, 1);
+	assert_int_equal(fake_sched.ipis, 1);
 	fake_cpu = cpu_of(0);
 	vcpu_kick(&vcpu[0]); // running here: it comes out anyway
-	assert_int_equal(ipis, 1);
+	assert_int_equal(fake_sched.ipis, 1);
 	vcpu_block(&vcpu[0]);
 	pass();
 	fake_cpu = cpu_of(1);
 	vcpu_wake(&vcpu[0]); // an idle processor must look
-	assert_int_equal(ipis, 2);
+	assert_int_equal(fake_sched.ipis, 2);
 	fake_cpu = cpu_of(0);
 }
 
