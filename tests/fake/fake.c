@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What every host test needs in place of the machine: a log that goes to
-// stderr, bug() that aborts, and one pretended processor.
+// stderr, bug() and must() that abort, and one pretended processor.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "cpu/percpu.h"
 #include "lib/bug.h"
 #include "lib/lock.h"
+#include "must.h"
 
 __attribute__((weak)) struct cpu *fake_cpu;
 
@@ -17,6 +18,15 @@ __attribute__((weak)) _Noreturn void bug_at(const char *file, int line,
 					    const char *what)
 {
 	fprintf(stderr, "bug at %s:%d: %s\n", file, line, what);
+	abort();
+}
+
+u32 must_step;
+
+_Noreturn void must_failed(const char *file, int line, const char *what)
+{
+	fprintf(stderr, "%s:%d: %s after %u operations\n", file, line, what,
+		must_step);
 	abort();
 }
 

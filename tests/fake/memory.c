@@ -86,6 +86,16 @@ void fake_memory_init(void)
 	fake_memory_init_map(&map);
 }
 
+void fake_memory_init_small(void)
+{
+	static const struct boot_info map = {
+		.e820_count = 1,
+		.e820 = {{MIB(1), MIB(2), E820_RAM}},
+	};
+
+	fake_memory_init_map(&map);
+}
+
 // In use: the first MiB of the big range, and where hvmap_back says that the
 // M2P is.
 void bootinfo_free_ram(const struct boot_info *bi,

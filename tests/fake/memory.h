@@ -23,6 +23,8 @@
 // Starts over: memory as above, or as the map says, all of it clear.
 void fake_memory_init(void);
 void fake_memory_init_map(const struct boot_info *bi);
+// The same with 2 MiB from 1 MiB on, for fuzzers: it starts over quickly.
+void fake_memory_init_small(void);
 // A domain with one vCPU, no memory yet. Id 0 is the control domain.
 struct domain *fake_domain(domid_t id, u64 max_pages);
 // A cleared frame of d's, by number.

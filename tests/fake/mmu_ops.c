@@ -4,11 +4,11 @@
 #include "mmu_ops.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "abi/errno.h"
 #include "cpu/cpu.h"
+#include "must.h"
 #include "space.h"
 
 #define OWN 24 // frames of the guest
@@ -23,15 +23,6 @@ static u8 next(void)
 {
 	return at < end ? *at++ : 0;
 }
-
-#define must(cond)                                                            \
-	do {                                                                  \
-		if (!(cond)) {                                                \
-			fprintf(stderr, "%s:%d: %s after %u ops\n", __FILE__, \
-				__LINE__, #cond, result.ops);                 \
-			abort();                                              \
-		}                                                             \
-	} while (0)
 
 // ------------------------------------------------------- the obvious model
 
@@ -461,12 +452,7 @@ static void (*const ops[])(void) = {
 
 static void begin(void)
 {
-	static const struct boot_info map = {
-		.e820_count = 1,
-		.e820 = {{MIB(1), MIB(2), E820_RAM}},
-	};
-
-	fake_memory_init_map(&map);
+	fake_memory_init_small();
 	d0 = fake_domain(0, 200);
 	d1 = fake_domain(1, 60);
 	s0 = fake_space(d0);
@@ -484,6 +470,7 @@ static void begin(void)
 	must(fake_mmuext(s1.v, MMUEXT_NEW_BASEPTR, s1.l4, 0) == 0);
 	cpu_this()->loaded = s1.v;
 	result = (struct mmu_ops_result){0};
+	must_step = 0;
 }
 
 // Everything must come back when the guest dies.
@@ -495,20 +482,10 @@ static void finish(void)
 	if (!mfn_is_none(v->gdt[0]))
 		frame_put_type(v->gdt[0]);
 	v->gdt[0] = MFN_NONE;
-	while (undo_finish(v))
-		cpu_this()->work = 0;
-	cpu_this()->cr3 = 0;
-	while (!mfn_is_none(v->kernel_root) && root_put(d1, v->kernel_root))
-		cpu_this()->work = 0;
-	v->kernel_root = MFN_NONE;
-	while (!mfn_is_none(v->user_root) && root_put(d1, v->user_root))
-		cpu_this()->work = 0;
-	v->user_root = MFN_NONE;
+	fake_space_roots_put(&s1);
 	for (u32 i = 16; i < 24; i++)
 		must(fake_update(s0.v, s0.l1, i, 0) == 0);
-	d1->dying = DOMAIN_DYING;
-	while (domain_relinquish_memory(d1))
-		cpu_this()->work = 0;
+	fake_domain_relinquish(d1);
 	must(d1->tot_pages == 0);
 	must(mm_audit() == 0);
 }
@@ -520,7 +497,7 @@ struct mmu_ops_result mmu_ops_run(const u8 *input, size_t n)
 	begin();
 	while (at < end) {
 		ops[next() % ARRAY_SIZE(ops)]();
-		result.ops++;
+		must_step = ++result.ops;
 		check_all();
 	}
 	finish();

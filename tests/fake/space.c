@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "must.h"
+
 struct fake_space fake_space(struct domain *d)
 {
 	struct fake_space s = {.d = d, .v = d->vcpu[0]};
@@ -21,6 +23,54 @@ struct fake_space fake_space(struct domain *d)
 		fake_words(s.l1)[i] = entry_of(s.data[i], E_RW);
 	}
 	return s;
+}
+
+u64 fake_space_l4(const struct fake_space *s, u64 slot0)
+{
+	u64 l4 = fake_frame(s->d);
+
+	fake_words(l4)[0] = slot0;
+	must(fake_mmuext(s->v, MMUEXT_PIN_L4_TABLE, l4, 0) == 0);
+	return l4;
+}
+
+void fake_space_load(const struct fake_space *s, u32 cmd, u64 l4)
+{
+	must(fake_mmuext(s->v, cmd, l4, 0) == 0);
+}
+
+u64 fake_space_enter(const struct fake_space *s)
+{
+	u64 user;
+
+	must(fake_mmuext(s->v, MMUEXT_PIN_L4_TABLE, s->l4, 0) == 0);
+	user = fake_space_l4(s, fake_words(s->l4)[0]);
+	fake_space_load(s, MMUEXT_NEW_BASEPTR, s->l4);
+	fake_space_load(s, MMUEXT_NEW_USER_BASEPTR, user);
+	return user;
+}
+
+static void root_drop(struct domain *d, mfn_t *root)
+{
+	while (!mfn_is_none(*root) && root_put(d, *root))
+		cpu_this()->work = 0;
+	*root = MFN_NONE;
+}
+
+void fake_space_roots_put(struct fake_space *s)
+{
+	while (undo_finish(s->v))
+		cpu_this()->work = 0;
+	cpu_this()->cr3 = 0;
+	root_drop(s->d, &s->v->kernel_root);
+	root_drop(s->d, &s->v->user_root);
+}
+
+void fake_domain_relinquish(struct domain *d)
+{
+	d->dying = DOMAIN_DYING;
+	while (domain_relinquish_memory(d))
+		cpu_this()->work = 0;
 }
 
 static i64 mmuext(struct vcpu *v, struct mmuext_op op, domid_t domid)

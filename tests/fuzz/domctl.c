@@ -12,26 +12,16 @@
 // A control domain gone mad: commands in any order with any argument. Whatever
 // comes, it is answered with an errno or 0, pauses are in pairs, nothing is
 // allocated that is not freed with its domain, and others may call nothing.
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "abi/errno.h"
 #include "control.h"
 #include "hypercall/hypercall.h"
+#include "must.h"
 #include "words.h"
 
 #define OPS 24
 #define COMMANDS (XEN_DOMCTL_set_paging_mempool_size + 2)
-
-#define must(cond)                                                         \
-	do {                                                               \
-		if (!(cond)) {                                             \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, \
-				#cond);                                    \
-			abort();                                           \
-		}                                                          \
-	} while (0)
 
 static void start(void)
 {

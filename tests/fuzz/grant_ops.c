@@ -18,12 +18,11 @@
 // was granted to it and is marked so; a page table is writable to nobody; at
 // the end no frame is left.
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "grants.h"
 #include "mm/grant_priv.h"
+#include "must.h"
 
 #define GUESTS 2
 #define FRAMES 8
@@ -47,15 +46,6 @@ static u8 next(void)
 {
 	return at < end ? *at++ : 0;
 }
-
-#define must(cond)                                                         \
-	do {                                                               \
-		if (!(cond)) {                                             \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, \
-				#cond);                                    \
-			abort();                                           \
-		}                                                          \
-	} while (0)
 
 // ------------------------------------------------------------------ the rules
 
@@ -311,23 +301,14 @@ static void op_granularity(void)
 
 static void die(struct guest *g)
 {
-	struct vcpu *v = g->s.v;
-
 	if (g->dead)
 		return;
 	g->dead = true;
 	cpu_this()->work = 0;
 	grant_domain_destroy(g->d);
 	must(mm_audit() == 0);
-	while (undo_finish(v))
-		cpu_this()->work = 0;
-	cpu_this()->cr3 = 0;
-	while (root_put(g->d, v->kernel_root))
-		cpu_this()->work = 0;
-	v->kernel_root = MFN_NONE;
-	g->d->dying = DOMAIN_DYING;
-	while (domain_relinquish_memory(g->d))
-		cpu_this()->work = 0;
+	fake_space_roots_put(&g->s);
+	fake_domain_relinquish(g->d);
 	must(mm_audit() == 0);
 	while (grant_domain_release(g->d))
 		cpu_this()->work = 0;
@@ -349,12 +330,7 @@ static void (*const ops[])(void) = {
 
 static void begin(void)
 {
-	static const struct boot_info map = {
-		.e820_count = 1,
-		.e820 = {{MIB(1), MIB(2), E820_RAM}},
-	};
-
-	fake_memory_init_map(&map);
+	fake_memory_init_small();
 	for (u32 i = 0; i < GUESTS; i++) {
 		struct guest *g = &guests[i];
 

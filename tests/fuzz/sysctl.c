@@ -10,27 +10,17 @@
 // Questions about the machine with any argument: the answer is an errno or 0,
 // nothing is written outside of what the caller has, nothing stays allocated,
 // and nobody but the control domain may ask.
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "abi/errno.h"
 #include "abi/xen.h"
 #include "host.h"
 #include "hypercall/hypercall.h"
+#include "must.h"
 #include "words.h"
 
 #define OPS 16
 #define COMMANDS 36
-
-#define must(cond)                                                         \
-	do {                                                               \
-		if (!(cond)) {                                             \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, \
-				#cond);                                    \
-			abort();                                           \
-		}                                                          \
-	} while (0)
 
 static void make(struct words *w)
 {

@@ -120,20 +120,6 @@ void syscall_entry(struct regs *r)
 {
 }
 
-static u64 pinned_l4(u64 slot0)
-{
-	u64 l4 = fake_frame(d);
-
-	fake_words(l4)[0] = slot0;
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, l4, 0), 0);
-	return l4;
-}
-
-static void load(u32 cmd, u64 l4)
-{
-	assert_int_equal(fake_mmuext(s.v, cmd, l4, 0), 0);
-}
-
 static void fill_block(u32 cpu)
 {
 	// Anything that is not for guests, where they could find it.
@@ -154,10 +140,7 @@ static int start(void **state)
 	d = fake_domain(1, 1000);
 	d->gate = GATE_ALWAYS;
 	s = fake_space(d);
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, s.l4, 0), 0);
-	user = pinned_l4(fake_words(s.l4)[0]);
-	load(MMUEXT_NEW_BASEPTR, s.l4);
-	load(MMUEXT_NEW_USER_BASEPTR, user);
+	user = fake_space_enter(&s);
 	fill_block(0);
 	fill_block(1);
 	info_present = true;
@@ -343,13 +326,13 @@ static void many_roots(void **state)
 	u64 l4[20], e = entry_of(s.l3, E_RW);
 
 	for (u32 i = 0; i < 20; i++) {
-		l4[i] = pinned_l4(fake_words(s.l4)[0]);
+		l4[i] = fake_space_l4(&s, fake_words(s.l4)[0]);
 		assert_int_equal(fake_update(s.v, l4[i], UPPER + i, e), 0);
 	}
 	for (u32 i = 0; i < 100; i++) {
 		u64 now = l4[i * 7 % 20];
 
-		load(MMUEXT_NEW_BASEPTR, now);
+		fake_space_load(&s, MMUEXT_NEW_BASEPTR, now);
 		same_as(leave(), now);
 		assert_int_equal(fake_update(s.v, now, UPPER + 20 + i % 3,
 					     i % 2 ? e : 0),
@@ -360,15 +343,15 @@ static void many_roots(void **state)
 
 static void a_table_that_went_is_forgotten(void **state)
 {
-	u64 l4 = pinned_l4(fake_words(s.l4)[0]), root;
+	u64 l4 = fake_space_l4(&s, fake_words(s.l4)[0]), root;
 
-	load(MMUEXT_NEW_BASEPTR, l4);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, l4);
 	root = leave();
-	load(MMUEXT_NEW_BASEPTR, s.l4);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_UNPIN_TABLE, l4, 0), 0);
 	fake_words(l4)[UPPER] = entry_of(s.l3, E_RW);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, l4, 0), 0);
-	load(MMUEXT_NEW_BASEPTR, l4);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, l4);
 	root = leave();
 	same_as(root, l4);
 }
@@ -395,7 +378,7 @@ static void programs_with_other_tables(void **state)
 	assert_int_equal(leave(), 0);
 	assert_int_equal(fake_update(s.v, s.l4, 7, e), 0);
 	assert_int_not_equal(leave(), 0);
-	load(MMUEXT_NEW_USER_BASEPTR, 0);
+	fake_space_load(&s, MMUEXT_NEW_USER_BASEPTR, 0);
 	assert_int_not_equal(leave(), 0);
 	assert_false(gate_ro(0)->users_ok);
 }

@@ -28,30 +28,13 @@ static struct domain *d;
 static struct fake_space s;
 static u64 user; // an L4 whose slot 0 is as that of s.l4
 
-static u64 pinned_l4(u64 slot0)
-{
-	u64 l4 = fake_frame(d);
-
-	fake_words(l4)[0] = slot0;
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, l4, 0), 0);
-	return l4;
-}
-
-static void load(u32 cmd, u64 l4)
-{
-	assert_int_equal(fake_mmuext(s.v, cmd, l4, 0), 0);
-}
-
 static void start(bool open_gate)
 {
 	fake_memory_init();
 	d = fake_domain(1, 1000);
 	d->open_gate = open_gate;
 	s = fake_space(d);
-	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, s.l4, 0), 0);
-	user = pinned_l4(fake_words(s.l4)[0]);
-	load(MMUEXT_NEW_BASEPTR, s.l4);
-	load(MMUEXT_NEW_USER_BASEPTR, user);
+	user = fake_space_enter(&s);
 	cpu_this()->loaded = s.v;
 	fake_cr3_writes = fake_ipis = 0;
 }
@@ -170,11 +153,11 @@ static void many_pairs(void **state)
 	u64 l4[6];
 
 	for (u32 i = 0; i < 6; i++)
-		l4[i] = pinned_l4(i % 2 ? 0 : fake_words(s.l4)[0]);
+		l4[i] = fake_space_l4(&s, i % 2 ? 0 : fake_words(s.l4)[0]);
 	for (u32 i = 0; i < 24; i++) {
 		u32 n = i * 5 % 6;
 
-		load(MMUEXT_NEW_USER_BASEPTR, l4[n]);
+		fake_space_load(&s, MMUEXT_NEW_USER_BASEPTR, l4[n]);
 		assert_int_equal(root_of_users(), n % 2 ? l4[n] : s.l4);
 		root_of_kernel();
 	}
@@ -183,16 +166,16 @@ static void many_pairs(void **state)
 // A frame that comes back as another table was never compared.
 static void a_new_table_in_an_old_frame(void **state)
 {
-	u64 l4 = pinned_l4(fake_words(s.l4)[0]);
+	u64 l4 = fake_space_l4(&s, fake_words(s.l4)[0]);
 
-	load(MMUEXT_NEW_USER_BASEPTR, l4);
+	fake_space_load(&s, MMUEXT_NEW_USER_BASEPTR, l4);
 	assert_int_equal(root_of_users(), s.l4);
 	root_of_kernel();
-	load(MMUEXT_NEW_USER_BASEPTR, user);
+	fake_space_load(&s, MMUEXT_NEW_USER_BASEPTR, user);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_UNPIN_TABLE, l4, 0), 0);
 	fake_words(l4)[0] = 0;
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, l4, 0), 0);
-	load(MMUEXT_NEW_USER_BASEPTR, l4);
+	fake_space_load(&s, MMUEXT_NEW_USER_BASEPTR, l4);
 	assert_int_equal(root_of_users(), l4);
 }
 
