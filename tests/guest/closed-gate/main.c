@@ -35,8 +35,6 @@
 
 USER_CODE(u_syscall, "syscall; ud2");
 USER_CODE(u_read, "movb (%rsi), %al; ud2");
-USER_CODE(u_write, "movb %al, (%rsi); ud2");
-USER_CODE(u_jump, "jmp *%rsi");
 USER_CODE(u_step, "nop; syscall; nop; ud2");
 USER_CODE(u_mov_ss, "mov (%rsi), %ss; syscall; ud2");
 USER_CODE(k_iret, "mov $23, %eax; syscall; ud2");
@@ -136,33 +134,11 @@ static void scratch_is_not_believed(void)
 
 // ------------------------------------------------------------------ processes
 
-static void faults(const char *code, u64 va, u64 bits)
-{
-	struct regs ctx = user_context(code), got;
-
-	ctx.rsi = va;
-	got = user_run(&ctx);
-	check(got.vector == X86_PF && (got.error & ~PF_P) == (PF_U | bits) &&
-		      fault.cr2 == va,
-	      "0x%lx: %s error 0x%lx cr2 0x%lx", va, trap_name(got.vector),
-	      got.error, fault.cr2);
-}
-
-static void closed_to_users(u64 va)
-{
-	faults(u_read, va, 0);
-	faults(u_write, va, PF_W);
-	faults(u_jump, va, PF_I);
-}
-
 static void upper_half(void)
 {
-	for (u64 slot = 256; slot < 512; slot++)
-		closed_to_users(0xffff000000000000UL | slot << 39);
+	expect_upper_half_closed();
 	for (u64 page = 0x19; page < 0x40; page++)
-		closed_to_users(BLOCK(0) + page * PAGE_SIZE);
-	closed_to_users((u64)virt_base);
-	closed_to_users((u64)m2p());
+		expect_closed_to_users(BLOCK(0) + page * PAGE_SIZE);
 }
 
 // ------------------------------------------------------------ debug registers

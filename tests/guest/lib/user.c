@@ -168,6 +168,44 @@ struct regs user_run(const struct regs *context)
 	return user_run_flags(context, 0);
 }
 
+USER_CODE(lib_read, "movb (%rsi), %al; ud2");
+USER_CODE(lib_write, "movb %al, (%rsi); ud2");
+USER_CODE(lib_jump, "jmp *%rsi");
+
+struct regs user_access(const char *code, u64 va)
+{
+	struct regs ctx = user_context(code);
+
+	ctx.rsi = va;
+	ctx.rdx = 0x80;
+	return user_run(&ctx);
+}
+
+void expect_user_fault(const char *code, u64 va, u64 bits)
+{
+	struct regs got = user_access(code, va);
+
+	check(got.vector == X86_PF && (got.error & ~PF_P) == (PF_U | bits) &&
+		      fault.cr2 == va,
+	      "0x%lx: %s error 0x%lx cr2 0x%lx", va, trap_name(got.vector),
+	      got.error, fault.cr2);
+}
+
+void expect_closed_to_users(u64 va)
+{
+	expect_user_fault(lib_read, va, 0);
+	expect_user_fault(lib_write, va, PF_W);
+	expect_user_fault(lib_jump, va, PF_I);
+}
+
+void expect_upper_half_closed(void)
+{
+	for (u64 slot = 256; slot < 512; slot++)
+		expect_closed_to_users(0xffff000000000000UL | slot << 39);
+	expect_closed_to_users((u64)virt_base);
+	expect_closed_to_users((u64)m2p());
+}
+
 void user_exit(const struct regs *regs)
 {
 	require(running != IDLE, "%s from user mode that nobody started",

@@ -68,6 +68,18 @@ struct regs user_run_flags(const struct regs *context, u64 vgcf);
 bool expect_entry(const char *what, const struct regs *got,
 		  const struct regs *want);
 
+/* Runs user code with RSI = va (and RDX = 0x80) to its first entry. */
+struct regs user_access(const char *code, u64 va);
+
+/*
+ * Such an access faults, with va in CR2 and these bits of the error code beside
+ * U; reading, writing and jumping to va all do; so do they at every slot of the
+ * upper half, at this kernel's image and at the M2P.
+ */
+void expect_user_fault(const char *code, u64 va, u64 bits);
+void expect_closed_to_users(u64 va);
+void expect_upper_half_closed(void);
+
 /* For trap_dispatch(): a kernel_run() is under way. */
 bool kernel_running(void);
 

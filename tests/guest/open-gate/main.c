@@ -21,8 +21,6 @@
 #define LOWER_VA 0x0000050000000000UL
 
 USER_CODE(u_read, "movb (%rsi), %al; ud2");
-USER_CODE(u_write, "movb %al, (%rsi); ud2");
-USER_CODE(u_jump, "jmp *%rsi");
 USER_CODE(u_outs, "outsb; ud2");
 
 static u64 *boot_l4(void)
@@ -38,39 +36,10 @@ static u16 live_cs(void)
 	return cs;
 }
 
-static struct regs user_access(const char *code, u64 va)
-{
-	struct regs ctx = user_context(code);
-
-	ctx.rsi = va;
-	ctx.rdx = 0x80;
-	return user_run(&ctx);
-}
-
-static void faults(const char *code, u64 va, u64 bits)
-{
-	struct regs got = user_access(code, va);
-
-	check(got.vector == X86_PF && (got.error & ~PF_P) == (PF_U | bits) &&
-		      fault.cr2 == va,
-	      "0x%lx: %s error 0x%lx cr2 0x%lx", va, trap_name(got.vector),
-	      got.error, fault.cr2);
-}
-
-static void closed(u64 va)
-{
-	faults(u_read, va, 0);
-	faults(u_write, va, PF_W);
-	faults(u_jump, va, PF_I);
-}
-
 static void upper_half(void)
 {
-	for (u64 slot = 256; slot < 512; slot++)
-		closed(0xffff000000000000UL | slot << 39);
-	closed((u64)&shared_info);
-	closed((u64)virt_base);
-	closed((u64)m2p());
+	expect_upper_half_closed();
+	expect_closed_to_users((u64)&shared_info);
 }
 
 /* U=1 in all that the kernel writes. */
@@ -88,7 +57,7 @@ static void mapped_for_users(void)
 	expect_eq("the kernel's view", *(volatile u64 *)UPPER_VA, 0x5a);
 	expect_eq("U in the L4", l4[UPPER_VA >> 39 & 511] & PTE_US, 0);
 	expect_eq("U in the L1", chain.l1[0] & PTE_US, PTE_US);
-	closed(UPPER_VA);
+	expect_closed_to_users(UPPER_VA);
 }
 
 static void roots_validated(void)
@@ -114,8 +83,8 @@ static void string_io(void)
 	expect_rc("set_iopl", physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
 	got = user_access(u_outs, USER_DATA);
 	expect_eq("outs of its own", got.vector, X86_UD);
-	faults(u_outs, (u64)virt_base, 0);
-	faults(u_outs, UPPER_VA, 0);
+	expect_user_fault(u_outs, (u64)virt_base, 0);
+	expect_user_fault(u_outs, UPPER_VA, 0);
 	iopl.iopl = 1;
 	expect_rc("set_iopl", physdev_op(PHYSDEVOP_set_iopl, &iopl), 0);
 }
