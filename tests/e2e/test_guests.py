@@ -12,7 +12,8 @@ import pytest
 
 import machine
 from toolstack import (KERNEL, attached, alive, config, fine, free_memory,
-                       guest_initramfs, guest_up, nothing_left, states, until)
+                       guest_initramfs, guest_up, nothing_left, states,
+                       toolstack, until)
 
 pytestmark = pytest.mark.xdist_group("guests")
 
@@ -51,14 +52,9 @@ def dom0():
     }
     for name, (changes, _) in BAD.items():
         files["/etc/xen/" + name] = config(name, **changes)
-    with machine.Machine("e2e/guests", kernel=KERNEL, files=files,
-                         append="dom0_mem=512M", dom0="quiet rf.tools=wait",
-                         mem="1024") as m:
-        m.expect("RINGFORT-TOOLS-UP")
-        m.shell()
-        m.free = free_memory(m)
+    with toolstack("guests", "dom0_mem=512M", kernel=KERNEL, files=files,
+                   mem="1024") as m:
         yield m
-        assert not m.triple_fault()
 
 
 @pytest.mark.parametrize("command, says", [

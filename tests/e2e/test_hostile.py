@@ -14,7 +14,7 @@ import pytest
 
 import machine
 from toolstack import (KERNEL, alive, attached, audit, config, fine,
-                       guest_initramfs, guest_up)
+                       guest_initramfs, guest_up, toolstack)
 
 pytestmark = pytest.mark.xdist_group("hostile")
 
@@ -71,13 +71,9 @@ def dom0():
         "/etc/xen/busy": config("busy", **bad, extra="busy", vcpus=2),
         "/etc/xen/flood": config("flood", **bad, extra="flood-console"),
     }
-    with machine.Machine("e2e/hostile", kernel=KERNEL, files=files,
-                         append="dom0_mem=512M dom0_max_vcpus=2",
-                         dom0="quiet rf.tools=wait", mem="1024") as m:
-        m.expect("RINGFORT-TOOLS-UP")
-        m.shell()
+    with toolstack("hostile", "dom0_mem=512M dom0_max_vcpus=2", kernel=KERNEL,
+                   files=files, mem="1024") as m:
         yield m
-        assert not m.triple_fault()
 
 
 def run(m, words, timeout=120):

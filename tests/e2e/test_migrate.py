@@ -16,7 +16,7 @@ import pytest
 
 import machine
 from toolstack import (INIT, KERNEL, POWEROFF, attached, audit, config, fine,
-                       free_memory, guest_up)
+                       free_memory, guest_up, toolstack)
 
 pytestmark = [pytest.mark.ours, pytest.mark.xdist_group("migrate")]
 
@@ -41,13 +41,8 @@ def dom0(program):
     files = {"/guest/vmlinuz": machine.kernel(KERNEL),
              "/guest/initramfs": initramfs,
              "/etc/xen/one": config("one", vcpus=2)}
-    with machine.Machine("e2e/migrate", kernel=KERNEL, files=files,
-                         append="dom0_mem=512M", dom0="quiet rf.tools=wait",
-                         mem="1200") as m:
-        m.expect("RINGFORT-TOOLS-UP", timeout=120)
-        m.shell()
-        m.free = free_memory(m)
-
+    with toolstack("migrate", "dom0_mem=512M", kernel=KERNEL, files=files,
+                   mem="1200") as m:
         def begin():
             guest_up(m)
             fine(m, "{ restless %d 6 >/dev/null 2>&1 & }" % PROGRAMS)
@@ -55,7 +50,6 @@ def dom0(program):
                  "do sleep 0.3; done 2>/dev/null" % PROGRAMS)
         attached(m, "xl create -c /etc/xen/one", begin)
         yield m
-        assert not m.triple_fault()
 
 
 def in_guest(m, action):

@@ -13,7 +13,7 @@ import re
 import pytest
 
 import machine
-from toolstack import audit, fine
+from toolstack import audit, fine, toolstack
 
 KERNEL = "6.1"
 
@@ -42,11 +42,8 @@ def hogs(program):
                  "/bin/busybox": "/bin/busybox", "/init": HOG,
                  "/dev/.keep": b""})}
     files.update({"/etc/xen/" + name: config(name) for name in WEIGHTS})
-    with machine.Machine("e2e/sched-hogs", kernel=KERNEL, files=files,
-                         append="dom0_mem=400M dom0_max_vcpus=1",
-                         dom0="quiet rf.tools=wait", mem="1024") as m:
-        m.expect("RINGFORT-TOOLS-UP", timeout=180)
-        m.shell()
+    with toolstack("sched-hogs", "dom0_mem=400M dom0_max_vcpus=1",
+                   kernel=KERNEL, files=files, mem="1024") as m:
         fine(m, "xl vcpu-pin Domain-0 0 0")
         for name in WEIGHTS:
             fine(m, "xl create /etc/xen/" + name, timeout=120)
@@ -57,7 +54,6 @@ def hogs(program):
             m.send("\x1d")
             m.expect("dom0 [^ ]* # ")
         yield m
-        assert not m.triple_fault()
 
 
 class Account:
@@ -127,14 +123,10 @@ def test_wakes_beside_hogs(hogs):
 @pytest.fixture(scope="module")
 def crowd(program):
     """dom0 with four vCPUs on two processors."""
-    with machine.Machine("e2e/sched-crowd", kernel=KERNEL, cpus=4,
-                         append="dom0_mem=512M maxcpus=2 dom0_max_vcpus=4",
-                         dom0="quiet rf.tools=wait",
-                         files={"/bin/load": program("load")}) as m:
-        m.expect("RINGFORT-TOOLS-UP", timeout=180)
-        m.shell()
+    with toolstack("sched-crowd",
+                   "dom0_mem=512M maxcpus=2 dom0_max_vcpus=4", kernel=KERNEL,
+                   cpus=4, files={"/bin/load": program("load")}) as m:
         yield m
-        assert not m.triple_fault()
 
 
 def test_crowd(crowd):

@@ -15,7 +15,8 @@ import pytest
 import image
 import machine
 from toolstack import (KERNEL, audit, alive, attached, config, fine,
-                       free_memory, guest_initramfs, guest_up, states)
+                       free_memory, guest_initramfs, guest_up, states,
+                       toolstack)
 
 pytestmark = pytest.mark.xdist_group("xl")
 
@@ -83,15 +84,10 @@ def dom0():
     })
     for name, (changes, _) in UNSUPPORTED.items():
         files["/etc/xen/" + name] = config(name, **changes)
-    with machine.Machine("e2e/xl", kernel=KERNEL, files=files,
-                         append="dom0_mem=768M", dom0="quiet rf.tools=wait",
-                         mem="1280") as m:
-        m.expect("RINGFORT-TOOLS-UP", timeout=120)
-        m.shell()
-        m.free = free_memory(m)
+    with toolstack("xl", "dom0_mem=768M", kernel=KERNEL, files=files,
+                   mem="1280") as m:
         attached(m, "xl create -c /etc/xen/one", lambda: guest_up(m))
         yield m
-        assert not m.triple_fault()
 
 
 @pytest.fixture

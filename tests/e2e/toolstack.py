@@ -2,6 +2,7 @@
 """What stories with Xen's stock tools share: a small guest, its file for xl,
 and questions and waits in dom0's shell. m is the machine, at that shell."""
 
+import contextlib
 import re
 
 import machine
@@ -44,6 +45,19 @@ def config(name, words="", **changes):
     lines = ["%s = %s" % (key, '"%s"' % value if isinstance(value, str)
                           else value) for key, value in options.items()]
     return "\n".join(lines + [""]).encode()
+
+
+@contextlib.contextmanager
+def toolstack(name, append, **how):
+    """A machine at dom0's shell, where the toolstack is up; m.free: what of
+    its memory is. how: as for Machine."""
+    with machine.Machine("e2e/" + name, append=append,
+                         dom0="quiet rf.tools=wait", **how) as m:
+        m.expect("RINGFORT-TOOLS-UP", timeout=180)
+        m.shell()
+        m.free = free_memory(m)
+        yield m
+        assert not m.triple_fault()
 
 
 def fine(m, command, timeout=60):
