@@ -71,6 +71,17 @@ _Noreturn void fail(const char *what);
 			fail(#call);  \
 	} while (0)
 
+/* Pour, or take, so many bytes; fails when the other end is gone. */
+void stream_send(int fd, long bytes);
+void stream_receive(int fd, long bytes);
+
+/* The other ends: until theirs is gone. They do not return. */
+_Noreturn void serve_echo(int from, int to);
+_Noreturn void serve_pour(int to);
+
+/* No byte waits for more to come along. */
+void tcp_no_delay(int fd);
+
 /* Fresh anonymous memory of small pages. */
 void *map_pages(size_t size);
 

@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <linux/futex.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -16,7 +15,6 @@
 #include <unistd.h>
 
 #define RING 8
-#define CHUNK 65536
 #define POURED (1 << 20) /* bytes of one operation of a bandwidth row */
 
 /* A token goes round a ring of processes, each of which sums its memory. */
@@ -114,36 +112,9 @@ static void op_round_trip(long n)
 	}
 }
 
-static void echo(int from, int to)
-{
-	char c;
-
-	while (read(from, &c, 1) == 1 && write(to, &c, 1) == 1)
-		;
-	_exit(0);
-}
-
-static char chunk[CHUNK];
-
 static void op_receive(long n)
 {
-	long left = n * POURED;
-
-	while (left > 0) {
-		ssize_t got =
-			read(in, chunk, left < CHUNK ? (size_t)left : CHUNK);
-
-		if (got <= 0)
-			fail("receive");
-		left -= got;
-	}
-}
-
-static void pour(int to)
-{
-	while (write(to, chunk, CHUNK) > 0)
-		;
-	_exit(0);
+	stream_receive(in, n * POURED);
 }
 
 static void run_pipe_latency(void)
@@ -153,7 +124,7 @@ static void run_pipe_latency(void)
 	CHECK(pipe(there));
 	CHECK(pipe(back));
 	if (!fork())
-		echo(there[0], back[1]);
+		serve_echo(there[0], back[1]);
 	out = there[1];
 	in = back[0];
 	measure(op_round_trip);
@@ -165,7 +136,7 @@ static void run_pipe_bandwidth(void)
 
 	CHECK(pipe(fds));
 	if (!fork())
-		pour(fds[1]);
+		serve_pour(fds[1]);
 	in = fds[0];
 	measure(op_receive);
 }
@@ -176,7 +147,7 @@ static void run_unix_latency(void)
 
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
 	if (!fork())
-		echo(fds[1], fds[1]);
+		serve_echo(fds[1], fds[1]);
 	in = out = fds[0];
 	measure(op_round_trip);
 }
@@ -193,11 +164,11 @@ static void loopback_up(void)
 	close(fd);
 }
 
-static void no_delay(int fd)
+static void tune(int fd)
 {
-	int on = 1, buffer = 256 << 10;
+	int buffer = 256 << 10;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	tcp_no_delay(fd);
 	/* A short rep must not only read what was queued before. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
@@ -219,17 +190,17 @@ static void tcp(void (*serve)(int))
 	if (!fork()) {
 		int peer = accept(listener, NULL, NULL);
 
-		no_delay(peer);
+		tune(peer);
 		serve(peer);
 	}
 	in = out = socket(AF_INET, SOCK_STREAM, 0);
-	no_delay(in);
+	tune(in);
 	CHECK(connect(in, (void *)&address, size));
 }
 
 static void echo_socket(int fd)
 {
-	echo(fd, fd);
+	serve_echo(fd, fd);
 }
 
 static void run_tcp_latency(void)
@@ -240,7 +211,7 @@ static void run_tcp_latency(void)
 
 static void run_tcp_bandwidth(void)
 {
-	tcp(pour);
+	tcp(serve_pour);
 	measure(op_receive);
 }
 

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,28 +26,24 @@ static int fd;
 static void tune(int s)
 {
 	struct timeval patience = {15, 0};
-	int on = 1;
 
-	setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	tcp_no_delay(s);
 	setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
 static void serve_one(int s)
 {
-	char what, c;
+	char what;
 
 	if (read(s, &what, 1) != 1)
 		_exit(1);
 	if (what == 'e')
-		while (read(s, &c, 1) == 1 && write(s, &c, 1) == 1)
-			;
-	else if (what == 'p')
-		while (write(s, chunk, CHUNK) > 0)
-			;
-	else
-		while (read(s, chunk, CHUNK) > 0)
-			;
+		serve_echo(s, s);
+	if (what == 'p')
+		serve_pour(s);
+	while (read(s, chunk, CHUNK) > 0)
+		;
 	_exit(0);
 }
 
@@ -118,29 +113,12 @@ static void run_round_trip(void)
 
 static void op_send(long n)
 {
-	long left = n * STREAMED;
-
-	while (left > 0) {
-		ssize_t sent = write(fd, chunk, CHUNK);
-
-		if (sent <= 0)
-			fail("send");
-		left -= sent;
-	}
+	stream_send(fd, n * STREAMED);
 }
 
 static void op_receive(long n)
 {
-	long left = n * STREAMED;
-
-	while (left > 0) {
-		ssize_t got =
-			read(fd, chunk, left < CHUNK ? (size_t)left : CHUNK);
-
-		if (got <= 0)
-			fail("receive");
-		left -= got;
-	}
+	stream_receive(fd, n * STREAMED);
 }
 
 /* What is in buffers at the end is little beside what went through. */
