@@ -2,6 +2,7 @@
 """What the benchmarks share: preparing, saying what was measured, saving."""
 
 import datetime
+import glob
 import json
 import os
 import platform
@@ -26,6 +27,28 @@ def prepare(kernels):
     for line in kernels:
         tool("fetch-kernel", line)
         tool("mkinitramfs", line)
+
+
+def images(chosen=None):
+    """{name: hypervisor's image}, from NAME=IMAGE arguments if there are."""
+    return dict(i.split("=", 1) for i in chosen or []) or {
+        "xen": os.path.join(machine.BUILD, "oracle", "xen.elf"),
+        "ringfort": os.path.join(machine.BUILD, "ringfort")}
+
+
+def program(name, *sources):
+    """A static program of patterns of files below bench/; its path."""
+    here = os.path.join(machine.TOP, "bench")
+    paths = sorted(path for pattern in sources
+                   for path in glob.glob(os.path.join(here, pattern)))
+    newest = max(map(os.path.getmtime, paths + glob.glob(
+        os.path.join(here, "programs", "*.h"))))
+    out = os.path.join(machine.BUILD, "bench", name)
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    if not os.path.exists(out) or os.path.getmtime(out) < newest:
+        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
+                        "-pthread", "-o", out, *paths], check=True)
+    return out
 
 
 def _first_line(path):

@@ -14,13 +14,13 @@ import sys
 import tempfile
 
 import machine
+import setting
 
 sys.path.append(os.path.join(machine.TOP, "tests", "e2e"))
 import image  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUT = os.path.join(machine.BUILD, "bench")
-PROGRAMS = os.path.join(machine.TOP, "bench", "programs")
 TOOLS = ["qemu-system-x86_64", "fio", "iperf3", "stress-ng"]
 FIRMWARE = ["bios-256k.bin", "linuxboot_dma.bin", "kvmvapic.bin", "pvh.bin",
             "vgabios-stdvga.bin"]
@@ -78,23 +78,14 @@ def modules(kernel, groups):
     return files
 
 
-def program(name, pattern):
-    """A static program of bench/programs; its path."""
-    out = os.path.join(OUT, name)
-    os.makedirs(OUT, exist_ok=True)
-    sources = sorted(glob.glob(os.path.join(PROGRAMS, pattern)))
-    newest = max(map(os.path.getmtime, sources +
-                     glob.glob(os.path.join(PROGRAMS, "*.h"))))
-    if not os.path.exists(out) or os.path.getmtime(out) < newest:
-        subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror",
-                        "-static", "-pthread", "-o", out, *sources],
-                       check=True)
-    return out
+def rows():
+    """The program of the rows; its path."""
+    return setting.program("rows", "programs/rows*.c")
 
 
 def programs():
-    return {"/lab/rows": program("rows", "rows*.c"),
-            "/lab/worker": program("worker", "worker.c")}
+    return {"/lab/rows": rows(),
+            "/lab/worker": setting.program("worker", "programs/worker.c")}
 
 
 def files(kernel):
