@@ -127,14 +127,23 @@ void frame_get_more(mfn_t mfn)
 	bug_on((old & REF_COUNT_MASK) == REF_COUNT_MASK);
 }
 
+// The reference comes last: who finds one looks at the owner next. While that
+// is OWNER_FREE, type is an order of the heap's.
+void frame_claim(struct frame *f)
+{
+	WRITE_ONCE(f->owner, OWNER_HV);
+	__atomic_store_n(&f->type, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&f->ref, REF_ALLOCATED | 1, __ATOMIC_RELEASE);
+}
+
 void frame_discard(mfn_t mfn)
 {
 	struct frame *f = mfn_frame(mfn);
 
 	bug_on(f->type & (FT_COUNT_MASK | FT_PARTIAL));
 	m2p_set(mfn, M2P_INVALID);
-	frames_claim(mfn.n, mfn.n + 1);
 	f->aux = tlb_stamp();
+	frame_claim(f);
 	heap_free(mfn, 0);
 }
 

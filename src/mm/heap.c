@@ -8,8 +8,14 @@
 // since power-on is as the firmware left it.) A frame may still be in some
 // processor's TLB from its former life; the stamp taken when it was freed
 // tells, and heap_alloc flushes who needs it.
+//
+// Other processors look at free frames and at those that change hands: the
+// order in which owner, type and references are written matters. Without a
+// reference a frame cannot get one (quick_get); at all other times its count
+// must not simply be written, for somebody may hold one more for an instant.
 
 #include "console/console.h"
+#include "hw/cpu.h"
 #include "lib/string.h"
 #include "mm/priv.h"
 #include "mm/tlb.h"
@@ -18,6 +24,7 @@ enum zone { ZONE_LOW, ZONE_HIGH, ZONES };
 
 #define ORDERS (HEAP_MAX_ORDER + 1)
 #define NONE (~0u) // all ones: see heap_init
+#define PATIENCE (1u << 26) // seconds: then it is a reference of somebody's
 #define NOT_HEAD (~0u) // struct frame.type of a free frame inside a block
 
 struct links {
@@ -164,9 +171,7 @@ mfn_t heap_alloc_below(u32 order, u64 limit)
 		struct frame *f = &frame_table[i];
 
 		tlb_flush_stale(f->aux);
-		f->owner = OWNER_HV;
-		f->type = 0;
-		WRITE_ONCE(f->ref, REF_ALLOCATED | 1);
+		frame_claim(f);
 	}
 	return MFN(n);
 }
@@ -181,17 +186,34 @@ mfn_t heap_alloc(u32 order, u32 flags)
 	return mfn;
 }
 
+// Who took the frame for one of its former owner's gives it back at once.
+static void drop_last(struct frame *f)
+{
+	u32 sole = REF_ALLOCATED | 1;
+
+	for (u64 i = 0;
+	     !__atomic_compare_exchange_n(&f->ref, &sole, 0, false,
+					  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+	     i++) {
+		bug_on(i == PATIENCE);
+		sole = REF_ALLOCATED | 1;
+		cpu_pause();
+	}
+}
+
+static void mark_free(struct frame *f)
+{
+	bug_on(f->owner != OWNER_HV);
+	drop_last(f);
+	WRITE_ONCE(f->type, NOT_HEAD);
+	__atomic_store_n(&f->owner, OWNER_FREE, __ATOMIC_RELEASE);
+}
+
 void heap_free(mfn_t mfn, u32 order)
 {
 	memset(mfn_virt(mfn), 0, PAGE_SIZE << order);
-	for (u64 i = mfn.n; i < mfn.n + BIT(order); i++) {
-		struct frame *f = &frame_table[i];
-
-		bug_on(f->owner != OWNER_HV || f->ref != (REF_ALLOCATED | 1));
-		f->ref = 0;
-		f->type = NOT_HEAD;
-		f->owner = OWNER_FREE;
-	}
+	for (u64 i = mfn.n; i < mfn.n + BIT(order); i++)
+		mark_free(&frame_table[i]);
 	lock_get(&heap_lock);
 	give_block((u32)mfn.n, order);
 	lock_put(&heap_lock);

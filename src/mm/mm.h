@@ -53,7 +53,7 @@ enum frame_type {
 struct frame {
 	u32 ref;
 	u32 type;
-	u16 owner; // domain id or OWNER_*; fixed while ref > 0
+	u16 owner; // domain id or OWNER_*; of a domain while ref > 0: fixed
 	u16 aux; // page table partly validated: next entry to do. Type count 0
 		// or free: low bits of the TLB clock at that moment
 };

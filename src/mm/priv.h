@@ -39,6 +39,9 @@ void early_finish(void);
 void frames_init(void);
 // Marks frames [first, end) as the hypervisor's, one reference each.
 void frames_claim(u64 first, u64 end);
+// Makes one that is free or has no references the hypervisor's, so that others
+// who look at it meanwhile are not misled.
+void frame_claim(struct frame *f);
 // Gives a frame without references to the heap, counting nothing.
 void frame_discard(mfn_t mfn);
 // True when mfn has an entry in the frame table, RAM or not.

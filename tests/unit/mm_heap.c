@@ -4,8 +4,10 @@
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: src/mm/root.c src/mm/audit.c tests/fake/core.c tests/fake/memory.c
+// libs: -lpthread
 //
 // The memory map, the page heap, small objects, and frames given to domains.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -238,6 +240,49 @@ static void references(void **state)
 	assert_false(frame_get(mfn, d->id)); // no overflow
 }
 
+struct hunt {
+	mfn_t mfn;
+	u16 owner;
+	bool over;
+};
+
+// Another processor that wants a frame for as long as it is the domain's.
+static void *hunter(void *arg)
+{
+	struct hunt *h = arg;
+
+	while (!__atomic_load_n(&h->over, __ATOMIC_RELAXED))
+		if (frame_get(h->mfn, h->owner))
+			frame_put(h->mfn);
+	return NULL;
+}
+
+// The hunter may have read the count and the owner of one life, and add one to
+// the same count of the next.
+static void references_of_a_former_life(void **state)
+{
+	struct domain *d = fake_domain(1, 100);
+	struct hunt h = {MFN(fake_frame(d)), d->id, false};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, hunter, &h), 0);
+	for (u32 i = 0; i < 1000000; i++) {
+		assert_true(domain_frame_release(d, h.mfn));
+		while (__atomic_load_n(&d->tot_pages, __ATOMIC_SEQ_CST))
+			continue; // the hunter has it, and frees it
+		assert_true(mfn_eq(heap_alloc(0, 0), h.mfn));
+		frame_get_more(h.mfn);
+		assert_in_range(mfn_frame(h.mfn)->ref, REF_ALLOCATED | 2,
+				REF_ALLOCATED | 3);
+		frame_put(h.mfn);
+		heap_free(h.mfn, 0);
+		assert_int_equal(fake_frame(d), h.mfn.n);
+	}
+	__atomic_store_n(&h.over, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	assert_int_equal(mm_audit(), 0);
+}
+
 static void limits_of_domains(void **state)
 {
 	struct domain *d = fake_domain(1, 10);
@@ -329,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup(kalloc_sizes, setup),
 		cmocka_unit_test_setup(kalloc_many, setup),
 		cmocka_unit_test_setup(references, setup),
+		cmocka_unit_test_setup(references_of_a_former_life, setup),
 		cmocka_unit_test_setup(limits_of_domains, setup),
 		cmocka_unit_test_setup(audit_finds_mistakes, setup),
 		cmocka_unit_test_setup(device_frames, setup),
