@@ -59,13 +59,16 @@ static bool wants_more(const struct domain *d)
 	return false;
 }
 
+// Another processor may begin a period at this moment (cap_charge), and its
+// clock be ahead of ours.
 static void add_quota(struct domain *d, i64 most)
 {
-	u64 periods = (now_ns() - d->sched_refilled_ns) / PERIOD_NS;
+	u64 since = READ_ONCE(d->sched_refilled_ns), now = now_ns();
+	u64 periods = now > since ? (now - since) / PERIOD_NS : 0;
 	i64 old = budget(d), new;
 
 	periods = min(periods, (u64)INT32_MAX);
-	d->sched_refilled_ns += periods * PERIOD_NS;
+	WRITE_ONCE(d->sched_refilled_ns, since + periods * PERIOD_NS);
 	do {
 		new = min(old + (i64)(periods * quota(d)), most);
 	} while (!__atomic_compare_exchange_n(&d->sched_budget_ns, &old, new,

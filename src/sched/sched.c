@@ -199,7 +199,9 @@ static bool may_queue(const struct run_queue *q, const struct vcpu *v)
 }
 
 // v is off the queues and q, its processor's, is locked. Takes it to the queue
-// of the processor that suits best, which is locked then.
+// of the processor that suits best, which is locked then; or to that of another,
+// when somebody else takes it elsewhere at the same time. An idle processor that
+// was chosen for nothing then has to say again that it is idle.
 static struct run_queue *bring(struct run_queue *q, struct vcpu *v)
 {
 	u32 cpu = fair_place(v);
@@ -208,7 +210,10 @@ static struct run_queue *bring(struct run_queue *q, struct vcpu *v)
 		return q;
 	WRITE_ONCE(v->cpu, cpu);
 	lock_put(&q->lock);
-	return queue_lock_of(v);
+	q = queue_lock_of(v);
+	if (q->cpu != cpu)
+		sched_kick(cpu_of(cpu), PENDING_SCHED);
+	return q;
 }
 
 // The same, and puts it there. Somebody may have done so in between, or stopped

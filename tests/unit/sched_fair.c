@@ -390,6 +390,38 @@ static void short_sleeps_do_not_pay(void **state)
 	expect(&sim[1], 10 * S / 3, 5);
 }
 
+// While no queue of v's is locked, another processor may take v elsewhere.
+static struct vcpu *taken;
+
+void lock_check_put(const struct lock *l)
+{
+	if (taken && taken->cpu == 1)
+		taken->cpu = 2;
+}
+
+static void a_processor_chosen_for_nothing_says_so(void **state)
+{
+	struct vcpu *v;
+
+	make_machine(3);
+	add(256);
+	v = &add(256)->vcpu;
+	all_up();
+	pass_all();
+	vcpu_block(v);
+	cpu_pend(cpu_of(v->cpu), PENDING_SCHED);
+	pass_all();
+	assert_ptr_equal(cpu_of(0)->curr, &sim[0].vcpu);
+	v->cpu = 0;
+	taken = v;
+	vcpu_wake(v);
+	taken = NULL;
+	assert_true(v->place.waits);
+	assert_int_equal(v->cpu, 2);
+	assert_true(cpu_of(1)->pending & PENDING_SCHED);
+	assert_true(cpu_of(2)->pending & PENDING_SCHED);
+}
+
 // --------------------------------------------------------------------- caps
 
 static void a_cap_is_kept_and_used(void **state)
@@ -422,6 +454,25 @@ static void a_cap_holds_for_all_vcpus_of_a_domain(void **state)
 	forget_the_past();
 	simulate(S);
 	assert_int_equal(sim[0].ran + sim[1].ran, 2 * S);
+}
+
+// Another processor may have begun a period while we were about to refill, and
+// be ahead of our clock.
+static void a_period_that_begins_later_does_no_harm(void **state)
+{
+	struct domain *d = &sim[0].domain;
+
+	make_machine(1);
+	add(256);
+	sched_set_cap(d, 25);
+	all_up();
+	simulate(S);
+	timer_cancel(&d->sched_refill);
+	d->sched_refilled_ns = fake_now + 100;
+	d->sched_refill.fn(d->sched_refill.arg);
+	forget_the_past();
+	simulate(S);
+	assert_in_range(sim[0].ran, S * 24 / 100, S * 26 / 100);
 }
 
 static void what_a_cap_leaves_goes_to_others(void **state)
@@ -669,8 +720,10 @@ int main(void)
 		TEST(a_change_of_weight_counts_at_once),
 		TEST(sleepers_get_what_they_want),
 		TEST(short_sleeps_do_not_pay),
+		TEST(a_processor_chosen_for_nothing_says_so),
 		TEST(a_cap_is_kept_and_used),
 		TEST(a_cap_holds_for_all_vcpus_of_a_domain),
+		TEST(a_period_that_begins_later_does_no_harm),
 		TEST(what_a_cap_leaves_goes_to_others),
 		TEST(a_capped_domain_that_sleeps_saves_little_up),
 		TEST(who_wakes_up_runs_within_a_millisecond),
