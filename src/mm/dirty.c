@@ -173,20 +173,38 @@ static void mark_always(const struct domain *d)
 	grant_mark_writers(d);
 }
 
-static u64 take_word(struct dirty_log *log, u64 i, bool clean)
+// Those bits of a word that are in mask; with `clean` they are taken.
+static u64 take_word(struct dirty_log *log, u64 i, u64 mask, bool clean)
 {
 	u64 *bits = chunk_of(log, i / CHUNK_WORDS);
 	u64 *word = bits ? &bits[i % CHUNK_WORDS] : NULL;
 
 	if (log->lost)
-		return ~0ull;
+		return mask;
 	if (!word)
 		return 0;
-	return clean ? __atomic_exchange_n(word, 0, __ATOMIC_SEQ_CST)
-		     : READ_ONCE(*word);
+	return mask & (clean ? __atomic_fetch_and(word, ~mask, __ATOMIC_SEQ_CST)
+			     : READ_ONCE(*word));
+}
+
+// The first n of 64, or all.
+static u64 low_bits(u64 n)
+{
+	return n < 64 ? BIT(n) - 1 : ~0ull;
 }
 
 #define AT_ONCE 64u // words
+
+// What was taken was not told: those pages count as written, all up to here.
+static void give_back(struct dirty_log *log, u64 pages)
+{
+	for (u64 i = 0; i * 64 < pages; i++) {
+		u64 *bits = chunk_of(log, i / CHUNK_WORDS);
+
+		if (bits)
+			WRITE_ONCE(bits[i % CHUNK_WORDS], ~0ull);
+	}
+}
 
 // Bits of pages up to *pages, which is cut to what a log can have. The bitmap
 // has whole bytes.
@@ -200,15 +218,17 @@ static int copy_bits(struct dirty_log *log, gva_t to, u64 *pages, bool clean,
 		u64 n = min(*pages - pfn, AT_ONCE * 64ul);
 
 		for (u64 i = 0; i < AT_ONCE; i++) {
-			words[i] = i * 64 < n
-					   ? take_word(log, pfn / 64 + i, clean)
-					   : 0;
-			if (i * 64 < n && n - i * 64 < 64)
-				words[i] &= BIT(n - i * 64) - 1;
+			u64 rest = n > i * 64 ? n - i * 64 : 0;
+
+			words[i] = take_word(log, pfn / 64 + i, low_bits(rest),
+					     clean);
 			*count += (u32)__builtin_popcountll(words[i]);
 		}
-		if (to && guest_write(to + pfn / 8, words, (n + 7) / 8))
+		if (to && guest_write(to + pfn / 8, words, (n + 7) / 8)) {
+			if (clean)
+				give_back(log, pfn + n);
 			return -EFAULT;
+		}
 	}
 	return 0;
 }

@@ -183,6 +183,7 @@ struct walk {
 	gva_t va;
 	bool write; // asked for
 	bool writable, user; // what all entries so far allow
+	bool overtaken; // an entry was changed while we looked at it
 };
 
 static u32 index_at(gva_t va, u32 level)
@@ -190,17 +191,22 @@ static u32 index_at(gva_t va, u32 level)
 	return (u32)(va >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1));
 }
 
-// As the processor would, had it walked this table.
-static u64 set_bits(mfn_t table, u64 *entry, u64 e, u64 bits)
+// As the processor would, had it walked this table: in the entry as it was read,
+// and not in what another processor has put there since.
+static bool set_bits(struct walk *w, mfn_t table, u64 *entry, u64 *e, u64 bits)
 {
-	if ((e & bits) == bits)
-		return e;
-	__atomic_fetch_or(entry, bits, __ATOMIC_SEQ_CST);
+	u64 old = *e;
+
+	if ((old & bits) == bits)
+		return true;
+	*e |= bits;
+	w->overtaken = !__atomic_compare_exchange_n(
+		entry, &old, *e, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	dirty_note(table);
-	return e | bits;
+	return !w->overtaken;
 }
 
-// The shadow one level down, linked to, or 0: nothing there.
+// The shadow one level down, linked to, or 0: nothing there, or overtaken.
 static struct shadow *step(struct walk *w, struct shadow *m, u64 **at, u64 *e)
 {
 	u32 index = index_at(w->va, m->level);
@@ -213,7 +219,8 @@ static struct shadow *step(struct walk *w, struct shadow *m, u64 **at, u64 *e)
 		return NULL;
 	if (m->level == 1)
 		return m;
-	*e = set_bits(m->of, entry, *e, PTE_A);
+	if (!set_bits(w, m->of, entry, e, PTE_A))
+		return NULL;
 	w->writable &= !!(*e & PTE_RW);
 	w->user &= !!(*e & PTE_US);
 	below = get(w->log, entry_mfn(*e), m->level - 1);
@@ -240,7 +247,9 @@ static void fill(struct walk *w, struct shadow *m, u64 *entry, u64 e)
 	bool may = w->writable && (e & PTE_RW);
 	u64 pfn = logged_page(w, e);
 
-	e = set_bits(m->of, entry, e, w->write && may ? PTE_A | PTE_D : PTE_A);
+	if (!set_bits(w, m->of, entry, &e,
+		      w->write && may ? PTE_A | PTE_D : PTE_A))
+		return;
 	if (w->write && may && !dirty_has(w->log, pfn)) {
 		dirty_set(w->log, pfn);
 		w->log->faults++;
@@ -272,7 +281,7 @@ static bool fill_from(struct walk *w, struct shadow *m, u32 error)
 	if (m)
 		m = step(w, m, &entry, &e);
 	if (!m)
-		return w->log->lost;
+		return w->log->lost || w->overtaken;
 	if ((error & PFEC_P) && !awaits_note(w, e, error))
 		return false;
 	fill(w, m, entry, e);

@@ -12,11 +12,13 @@
 // believe walks what CR3 names and faults as a real one does; it must see what
 // the guest's tables say, and no write may miss the log.
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -302,6 +304,9 @@ static void less_may_be_asked_about(void **state)
 	assert_int_equal(bitmap[1], 0x10);
 	assert_int_equal(bitmap[2], 0xff);
 	assert_int_equal(op.stats.dirty_count, 1);
+	op.pages = 16; // what was not asked about has not been forgotten
+	assert_int_equal(dirty_read(d, &op, true), 0);
+	assert_int_equal(bitmap[1], 0x20);
 	op.pages = ~0ull >> 1;
 	set_xen_guest_handle(op.dirty_bitmap, (u8 *)NULL);
 	assert_int_equal(dirty_read(d, &op, true), 0);
@@ -357,6 +362,62 @@ static void nothing_is_missed(void **state)
 	}
 }
 
+// Another processor changes an entry while a fault here is about to set bits in
+// it, which are for what was there. The fault looks at the page's number in
+// between: that is where the test gets hold of it.
+static u64 *changed;
+
+static void change_now(int signal, siginfo_t *info, void *context)
+{
+	u64 at = (u64)info->si_addr & ~(PAGE_SIZE - 1);
+
+	if (!changed || mprotect((void *)at, PAGE_SIZE, PROT_READ | PROT_WRITE))
+		abort();
+	*changed = 0;
+	changed = NULL;
+}
+
+static void bits_are_not_set_in_what_came_later(void **state)
+{
+	struct sigaction now = {.sa_sigaction = change_now,
+				.sa_flags = SA_SIGINFO};
+	u64 at = M2P_BASE + s.data[1] * sizeof(u64);
+	struct sigaction before;
+
+	assert_int_equal(touch(page(1), READS), s.data[1]);
+	changed = &fake_words(s.l1)[1];
+	*changed &= ~(u64)(PTE_A | PTE_D);
+	sigaction(SIGSEGV, &now, &before);
+	mprotect((void *)(at & ~(PAGE_SIZE - 1)), PAGE_SIZE, PROT_NONE);
+	assert_true(shadow_fault(s.v, page(1), WRITES)); // look again
+	sigaction(SIGSEGV, &before, NULL);
+	assert_null(changed);
+	assert_int_equal(fake_words(s.l1)[1], 0);
+	assert_int_equal(touch(page(1), WRITES), NOTHING);
+	fake_words(s.l1)[1] = entry_of(s.data[1], E_RW);
+}
+
+// What was taken and could not be told is asked for again.
+static void what_was_not_told_is_not_forgotten(void **state)
+{
+	struct xen_domctl_shadow_op op = {.pages = PAGES};
+
+	ask(true);
+	assert_int_equal(touch(page(1), WRITES), s.data[1]);
+	set_xen_guest_handle(op.dirty_bitmap, bitmap);
+	fake_fault_at = bitmap;
+	fake_fault_bytes = sizeof(bitmap);
+	assert_int_equal(dirty_read(d, &op, true), -EFAULT);
+	fake_fault_bytes = 0;
+	ask(true);
+	assert_true(is_dirty(s.data[1]));
+	ask(true);
+	assert_false(is_dirty(s.data[1]));
+	assert_int_equal(touch(page(1), WRITES), s.data[1]);
+	ask(true);
+	assert_true(is_dirty(s.data[1]));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -375,6 +436,8 @@ int main(void)
 		TEST(without_memory_all_counts_as_written),
 		TEST(less_may_be_asked_about),
 		TEST(nothing_is_missed),
+		TEST(bits_are_not_set_in_what_came_later),
+		TEST(what_was_not_told_is_not_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
