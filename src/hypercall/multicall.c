@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // multicall: an array of {op, result, args[6]}, run in order. Linux batches
-// its page-table updates in it, so the entries are fetched eight at a time
+// its page-table updates in it, so the entries are fetched 32 at a time
 // (one copy, each entry read once) and only the eight bytes of `result` are
 // written back. A call that wants to be restarted gets its adjusted entry
 // written back, and the multicall itself is restarted at that entry.
@@ -12,8 +12,9 @@
 #include "cpu/percpu.h"
 #include "cpu/uaccess.h"
 #include "lib/string.h"
+#include "mm/mm.h"
 
-#define BATCH 8
+#define BATCH 32 // as many as Linux sends at once
 
 enum step { STEP_NEXT, STEP_STOP, STEP_FAULT, STEP_IRET };
 
@@ -70,6 +71,7 @@ static enum step run_batch(struct vcpu *v, struct hcall *hc, i64 *result)
 
 	if (!n)
 		return STEP_FAULT;
+	protect_ahead(v, entry, n);
 	for (u32 i = 0; i < n; i++) {
 		enum step step = run(v, hc->arg[0], &entry[i], result);
 

@@ -8,6 +8,7 @@
 #include "abi/errno.h"
 #include "mm/shadow.h"
 #include "mm/priv.h"
+#include "mm/tlb.h"
 
 #define AD_BITS (PTE_A | PTE_D)
 
@@ -39,9 +40,11 @@ static void drop(struct vcpu *v, u32 level, mfn_t own, u64 old, u64 value)
 	if (!(old & PTE_P) ||
 	    ((value & PTE_P) && same_target(level, own, old, value)))
 		return;
-	if (level > 1 && !mfn_eq(entry_mfn(old), own))
+	if (level > 1 && !mfn_eq(entry_mfn(old), own)) {
+		__atomic_thread_fence(__ATOMIC_SEQ_CST); // gone, then noted
+		type_unlink(entry_mfn(old), tlb_stamp());
 		(void)!undo_table(v, entry_mfn(old)); // the caller looks at v
-	else if (entry_put(level, own, old))
+	} else if (entry_put(level, own, old))
 		bug("neither a page nor the table itself is undone");
 }
 

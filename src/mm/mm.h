@@ -16,6 +16,7 @@
 
 struct cpu;
 struct domain;
+struct multicall_entry;
 struct regs;
 struct vcpu;
 
@@ -54,8 +55,9 @@ struct frame {
 	u32 ref;
 	u32 type;
 	u16 owner; // domain id or OWNER_*; of a domain while ref > 0: fixed
-	u16 aux; // page table partly validated: next entry to do. Type count 0
-		// or free: low bits of the TLB clock at that moment
+	u16 aux; // page table partly validated: next entry to do. Otherwise
+		// low bits of the TLB clock: page table: when a link to it
+		// was last taken away; type count 0 or free: at that moment
 };
 // While free: type is the order in a block's first frame, ~0 in others. The
 // free lists are threaded through the free memory itself.
@@ -264,6 +266,10 @@ bool ptwr_fault(struct vcpu *v, struct regs *r, gva_t addr);
 
 // Walks v's kernel root by software, under d->lock, which it takes. Returns the L1 entry's value, or 0.
 u64 guest_walk_l1e(struct vcpu *v, gva_t va);
+
+// v is about to make these calls: takes the right to write away, for all pages
+// that lose it by one of them, before the first of them is made a page table.
+void protect_ahead(struct vcpu *v, const struct multicall_entry *calls, u32 n);
 
 // The auditor (debug builds, key 'a', tests): recounts every reference and
 // type from the page tables; returns the number of differences and logs them.

@@ -102,9 +102,12 @@ void type_release(mfn_t mfn);
 // Table contents, for type.c. The frame's type word says PARTIAL or nothing;
 // aux is how many entries from 0 up hold references. validate: 0, -ERESTART, or
 // another error with no reference left; undo: 0 or -ERESTART. Level 1 is never
-// preempted.
+// preempted. No processor has found the table by walking since the stamp.
 int must_check table_validate(mfn_t mfn, u32 level, struct domain *d);
-int must_check table_undo(mfn_t mfn, u32 level);
+int must_check table_undo(mfn_t mfn, u32 level, u16 stamp);
+// A link to a table was taken out of another, which no processor has walked
+// since the stamp. To be followed by the type_put, under the owner's lock.
+void type_unlink(mfn_t table, u16 stamp);
 // Set in aux while a failed validation is being undone.
 #define AUX_FAILED 0x8000u
 

@@ -9,6 +9,7 @@
 #include "abi/errno.h"
 #include "cpu/percpu.h"
 #include "mm/priv.h"
+#include "mm/tlb.h"
 
 static struct map_ask own_frames(struct domain *d)
 {
@@ -86,8 +87,16 @@ static int fill(struct frame *f, u64 *t, u32 level, struct domain *d)
 	}
 }
 
+// The table that held the entry was out of reach since the stamp.
+static int drain_entry(u32 level, mfn_t own, u64 entry, u16 stamp)
+{
+	if (level > 1 && !mfn_eq(entry_mfn(entry), own))
+		type_unlink(entry_mfn(entry), stamp);
+	return entry_put(level, own, entry);
+}
+
 // AUX_FAILED stays in aux unless all is undone.
-static int drain(struct frame *f, const u64 *t, u32 level)
+static int drain(struct frame *f, const u64 *t, u32 level, u16 stamp)
 {
 	u32 failed = f->aux & AUX_FAILED;
 	u32 end = f->aux & ~AUX_FAILED;
@@ -104,7 +113,7 @@ static int drain(struct frame *f, const u64 *t, u32 level)
 		i--;
 		entry = READ_ONCE(t[i]);
 		if (!entry_is_ours(level, i))
-			err = entry_put(level, own, entry);
+			err = drain_entry(level, own, entry, stamp);
 		if (err)
 			return err;
 		end = i;
@@ -134,12 +143,12 @@ int table_validate(mfn_t mfn, u32 level, struct domain *d)
 			return err;
 		f->aux |= AUX_FAILED;
 	}
-	return drain(f, t, level) ? -ERESTART : err;
+	return drain(f, t, level, TLB_CLEAN) ? -ERESTART : err;
 }
 
-int table_undo(mfn_t mfn, u32 level)
+int table_undo(mfn_t mfn, u32 level, u16 stamp)
 {
 	if (level == 1)
 		(void)preempt_due(ENTRIES);
-	return drain(mfn_frame(mfn), mfn_virt(mfn), level);
+	return drain(mfn_frame(mfn), mfn_virt(mfn), level, stamp);
 }

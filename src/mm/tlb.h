@@ -18,5 +18,16 @@ static inline u16 tlb_stamp(void)
 	return (u16)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
 }
 
+// The stamp of what no processor may hold: none is older.
+#define TLB_CLEAN 0
+
+// Of two stamps the one since which fewer ticks have passed.
+static inline u16 tlb_later(u16 a, u16 b)
+{
+	u16 now = tlb_stamp();
+
+	return (u16)(now - a) < (u16)(now - b) ? a : b;
+}
+
 // Flushes the processors that may hold translations older than the stamp.
 void tlb_flush_stale(u16 stamp);

@@ -26,6 +26,15 @@
 // Stale translations. When the count drops to 0 the TLB clock is noted in aux.
 // A change of type later first flushes those processors that have not been
 // flushed since: they could still write to the frame, or walk it as a table.
+//
+// What counts for a table is when a processor could last have come by it. A
+// processor has walked nothing but what hangs under the root in its CR3, since
+// each load of CR3 flushes. So the moments that matter are those at which a
+// link to the table was taken out of a table in use (type_unlink): aux of a
+// valid table is the last of them, or TLB_CLEAN. A root that is undone is in no
+// CR3 any more, so nobody remembers a way through it; a table that falls with
+// the one above inherits what was noted there. Hence a process that ends costs
+// no flush of other processors, and an munmap does.
 
 #include "abi/errno.h"
 #include "cpu/cpu.h"
@@ -50,18 +59,18 @@ static void set(struct frame *f, u32 value)
 	__atomic_store_n(&f->type, value, __ATOMIC_RELEASE);
 }
 
-// The word is LOCKED, by a full barrier behind the last entry's removal.
-static void stamp_unused(struct frame *f, enum frame_type t)
+// The word is LOCKED.
+static void stamp_unused(struct frame *f, enum frame_type t, u16 stamp)
 {
-	f->aux = tlb_stamp();
+	f->aux = stamp;
 	set(f, word(t));
 }
 
 // The count is ours alone and goes to 0 now.
-static void set_unused(struct frame *f, enum frame_type t)
+static void set_unused(struct frame *f, enum frame_type t, u16 stamp)
 {
 	__atomic_store_n(&f->type, word(t) | FT_LOCKED, __ATOMIC_SEQ_CST);
-	stamp_unused(f, t);
+	stamp_unused(f, t, stamp);
 }
 
 static bool descriptors_fix(mfn_t mfn)
@@ -81,7 +90,7 @@ static void stop_validation(struct frame *f, enum frame_type t, int err)
 		frame_get_more(frame_mfn(f));
 		set(f, word(t) | FT_PARTIAL);
 	} else {
-		set_unused(f, t);
+		set_unused(f, t, tlb_stamp());
 	}
 }
 
@@ -94,6 +103,8 @@ static int validate(struct frame *f, enum frame_type t, struct domain *d)
 		err = table_validate(mfn, (u32)t, d);
 	else if (t == TYPE_DESC && !descriptors_fix(mfn))
 		err = -EINVAL;
+	if (!err && kind_is_table(t))
+		f->aux = TLB_CLEAN;
 	if (err)
 		stop_validation(f, t, err);
 	else
@@ -103,11 +114,12 @@ static int validate(struct frame *f, enum frame_type t, struct domain *d)
 	return err;
 }
 
-// The count was 0 and is 1 now, for type t.
+// The count was 0 and is 1 now, for type t. A table's aux is about to say
+// something else, so what it says is settled even if the type stays.
 static int begin(struct frame *f, enum frame_type from, enum frame_type t,
 		 struct domain *d)
 {
-	if (from != t && from != TYPE_NONE)
+	if (from != TYPE_NONE && (from != t || kind_is_table(t)))
 		tlb_flush_stale(f->aux);
 	if (kind_is_table(t))
 		f->aux = 0;
@@ -153,10 +165,12 @@ int type_get(mfn_t mfn, enum frame_type t, struct domain *d)
 	}
 }
 
-// The last user of a validated or partly undone table lets go.
+// The last user of a validated or partly undone table lets go. When it was
+// stamped is lost when the undoing is interrupted: then it counts as now.
 static int put_table(struct frame *f, u32 old)
 {
 	enum frame_type t = type_kind(old);
+	u16 stamp = old & FT_PARTIAL ? tlb_stamp() : f->aux;
 
 	if (!(old & FT_PARTIAL)) {
 		f->aux = ENTRIES;
@@ -165,12 +179,20 @@ static int put_table(struct frame *f, u32 old)
 		shadow_table_gone(frame_mfn(f));
 	}
 	set(f, word(t) | 1);
-	if (table_undo(frame_mfn(f), (u32)t)) {
+	if (table_undo(frame_mfn(f), (u32)t, stamp)) {
 		set(f, word(t) | FT_PARTIAL | 1);
 		return -ERESTART;
 	}
-	set_unused(f, t);
+	set_unused(f, t, stamp);
 	return 0;
+}
+
+void type_unlink(mfn_t table, u16 stamp)
+{
+	struct frame *f = mfn_frame(table);
+
+	if (READ_ONCE(f->type) & FT_VALID)
+		f->aux = tlb_later(f->aux, stamp);
 }
 
 int type_put(mfn_t mfn)
@@ -188,7 +210,7 @@ int type_put(mfn_t mfn)
 		} else if (kind_is_table(t)) {
 			return put_table(f, old);
 		} else if (exchange(f, &old, word(t) | FT_LOCKED)) {
-			stamp_unused(f, t);
+			stamp_unused(f, t, tlb_stamp());
 			return 0;
 		}
 	}

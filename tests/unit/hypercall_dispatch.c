@@ -18,12 +18,14 @@
 #include "core.h"
 #include "domain/domain.h"
 #include "hypercall/hypercall.h"
+#include "mm/mm.h"
 
 enum { NR_RECORD = 1, NR_STEPS = 2, NR_SCHED = 3 };
 
 static struct vcpu vcpu;
 static u64 record[256];
 static u32 recorded;
+static u64 ahead; // calls announced to protect_ahead
 
 // Notes its first argument and answers ten times that.
 static i64 hc_record(struct vcpu *v, struct hcall *h)
@@ -53,6 +55,12 @@ static i64 hc_sched(struct vcpu *v, struct hcall *h)
 static i64 hc_iret_fake(struct vcpu *v, struct hcall *h)
 {
 	return 0x1234;
+}
+
+// The calls to come, as far as they were fetched.
+void protect_ahead(struct vcpu *v, const struct multicall_entry *calls, u32 n)
+{
+	ahead += n;
 }
 
 hypercall_fn *const hypercall_table[HYPERCALL_MAX] = {
@@ -195,6 +203,7 @@ static void a_multicall_runs_all_entries_in_order(void **state)
 		assert_int_equal(list[i].result, 10 * i);
 	}
 	assert_int_equal(fake_guest_written, 40 * sizeof(u64));
+	assert_int_equal(ahead, 40);
 }
 
 static void an_empty_multicall_is_fine_and_reads_nothing(void **state)

@@ -23,6 +23,7 @@
 
 #include "abi/errno.h"
 #include "cpu/cpu.h"
+#include "mm/tlb.h"
 #include "space.h"
 
 static struct domain *d0, *d1;
@@ -399,11 +400,122 @@ static void stale_translations(void **state)
 	assert_int_equal(fake_cr3_writes, 2);
 	assert_int_equal(pin(1, s.data[1]), 0);
 	assert_int_equal(fake_cr3_writes, 2);
-	// Table to writable.
+	// Table to writable: nobody can have walked it before it was linked to.
+	assert_int_equal(fake_update(s.v, s.l2, 1, entry_of(s.data[1], E_RW)),
+			 0);
+	assert_int_equal(fake_update(s.v, s.l2, 1, 0), 0);
 	assert_int_equal(unpin(s.data[1]), 0);
 	assert_int_equal(fake_update(s.v, s.l1, 1, entry_of(s.data[1], E_RW)),
 			 0);
 	assert_int_equal(fake_cr3_writes, 3);
+}
+
+// --------------------------------------- whom a table's end leaves unflushed
+
+// A second processor loads a guest's root, and stays on it.
+static void another_runs(void)
+{
+	fake_cpus = 2;
+	cpu_of(1)->online = true;
+	cpu_of(1)->cr3 = 0x5000;
+	cpu_of(1)->flush_stamp = ++tlb_clock;
+	fake_ipis = 0;
+}
+
+// The frame, no table any more, becomes the guest's to write to. How many other
+// processors were flushed?
+static u32 flushed_to_write(u64 mfn)
+{
+	u32 before = fake_ipis;
+
+	assert_int_equal(frame_get_type(MFN(mfn), TYPE_WRITABLE, d1), 0);
+	frame_put_type(MFN(mfn));
+	return fake_ipis - before;
+}
+
+// Its tables hang under a root that is in no CR3, and are pinned besides, as
+// Linux does it with those of level 1.
+static void the_tables_of_a_root_that_ends_are_nobodys(void **state)
+{
+	assert_int_equal(pin(4, s.l4), 0);
+	assert_int_equal(pin(1, s.l1), 0);
+	another_runs();
+	assert_int_equal(unpin(s.l4), 0);
+	assert_int_equal(unpin(s.l1), 0);
+	assert_int_equal(flushed_to_write(s.l4), 0);
+	assert_int_equal(flushed_to_write(s.l3), 0);
+	assert_int_equal(flushed_to_write(s.l2), 0);
+	assert_int_equal(flushed_to_write(s.l1), 0);
+}
+
+static void a_table_taken_out_of_one_in_use_may_be_remembered(void **state)
+{
+	assert_int_equal(pin(4, s.l4), 0);
+	assert_int_equal(pin(1, s.l1), 0);
+	another_runs();
+	assert_int_equal(fake_update(s.v, s.l2, 0, 0), 0);
+	tlb_clock += 5;
+	assert_int_equal(unpin(s.l1), 0);
+	assert_int_equal(flushed_to_write(s.l1), 1);
+}
+
+static void so_may_all_that_hang_below(void **state)
+{
+	assert_int_equal(pin(4, s.l4), 0);
+	assert_int_equal(pin(2, s.l2), 0);
+	assert_int_equal(pin(1, s.l1), 0);
+	another_runs();
+	assert_int_equal(fake_update(s.v, s.l4, 0, 0), 0); // l3 ends
+	assert_int_equal(fake_ipis, 0);
+	assert_int_equal(unpin(s.l2), 0);
+	assert_int_equal(unpin(s.l1), 0);
+	assert_int_equal(flushed_to_write(s.l1), 1);
+	assert_int_equal(flushed_to_write(s.l2), 0); // by that flush
+}
+
+// Flushed since it was taken out, however long it stays a table.
+static void a_flush_in_between_is_enough(void **state)
+{
+	assert_int_equal(pin(4, s.l4), 0);
+	assert_int_equal(pin(1, s.l1), 0);
+	another_runs();
+	assert_int_equal(fake_update(s.v, s.l2, 0, 0), 0);
+	cpu_of(1)->flush_stamp = ++tlb_clock;
+	assert_int_equal(unpin(s.l1), 0);
+	assert_int_equal(flushed_to_write(s.l1), 0);
+}
+
+// What was noted must not be lost when the frame is a table once more.
+static void a_second_life_as_a_table_hides_nothing(void **state)
+{
+	assert_int_equal(pin(4, s.l4), 0);
+	another_runs();
+	assert_int_equal(fake_update(s.v, s.l2, 0, 0), 0);
+	assert_int_equal(pin(1, s.l1), 0);
+	assert_int_equal(unpin(s.l1), 0);
+	(void)flushed_to_write(s.l1);
+	assert_int_equal(fake_ipis, 1);
+}
+
+// An undoing that was cut does not know any more.
+static void an_interrupted_end_counts_as_now(void **state)
+{
+	assert_int_equal(pin(4, s.l4), 0);
+	another_runs();
+	fake_work = PREEMPT_BUDGET - 1;
+	assert_int_equal(unpin(s.l4), 0);
+	assert_true(fake_restarts > 0);
+	assert_int_equal(flushed_to_write(s.l4), 1);
+}
+
+static void the_later_of_two_stamps(void **state)
+{
+	tlb_clock = 0x20010;
+	assert_int_equal(tlb_later(5, 9), 9);
+	assert_int_equal(tlb_later(9, 5), 9);
+	assert_int_equal(tlb_later(TLB_CLEAN, 5), 5);
+	assert_int_equal(tlb_later(TLB_CLEAN, TLB_CLEAN), TLB_CLEAN);
+	assert_int_equal(tlb_later(0xfff0, 5), 5); // of the round before
 }
 
 int main(void)
@@ -427,6 +539,13 @@ int main(void)
 		T(descriptor_pages),
 		T(shared_pages),
 		T(stale_translations),
+		T(the_tables_of_a_root_that_ends_are_nobodys),
+		T(a_table_taken_out_of_one_in_use_may_be_remembered),
+		T(so_may_all_that_hang_below),
+		T(a_flush_in_between_is_enough),
+		T(a_second_life_as_a_table_hides_nothing),
+		T(an_interrupted_end_counts_as_now),
+		T(the_later_of_two_stamps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

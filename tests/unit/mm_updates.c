@@ -3,7 +3,7 @@
 // uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/change.c src/mm/undo.c src/mm/foreign.c src/mm/walk.c
-// uses: src/mm/flush.c src/mm/mmu_update.c src/mm/va_update.c
+// uses: src/mm/flush.c src/mm/ahead.c src/mm/mmu_update.c src/mm/va_update.c
 // uses: src/mm/mmuext_op.c src/mm/relinquish.c src/mm/audit.c
 // uses: src/mm/root.c
 // uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
@@ -368,6 +368,64 @@ static void by_address(void **state)
 	s.v->kernel_root = MFN(s.l4);
 }
 
+static struct multicall_entry protects(u64 va, u64 value)
+{
+	return (struct multicall_entry){
+		.op = __HYPERVISOR_update_va_mapping,
+		.args = {va, value},
+	};
+}
+
+// Two pages are made read-only and pinned in turn: a flush for both.
+static void pages_protected_ahead(void **state)
+{
+	struct multicall_entry e[] = {
+		protects(0, entry_of(s.data[0], E_RO & ~(u64)PTE_US)),
+		{.op = __HYPERVISOR_mmuext_op},
+		protects(1 << PAGE_SHIFT, entry_of(s.data[1], E_RO)),
+		protects(2 << PAGE_SHIFT, entry_of(s.data[3], E_RO)),
+		protects(3 << PAGE_SHIFT, entry_of(s.data[3], E_RW)),
+		protects(GIB(1), entry_of(s.data[3], E_RO)),
+	};
+
+	protect_ahead(s.v, e, 1);
+	protect_ahead(s.v, e, 2);
+	protect_ahead(s.v, e + 2, 2);
+	assert_int_equal(uses(s.data[0]), 1); // not worth it
+	protect_ahead(s.v, e, ARRAY_SIZE(e));
+	assert_int_equal(fake_words(s.l1)[0], entry_of(s.data[0], E_RO));
+	assert_int_equal(fake_words(s.l1)[1], entry_of(s.data[1], E_RO));
+	assert_int_equal(uses(s.data[0]), 0);
+	assert_int_equal(uses(s.data[1]), 0);
+	// Another page, no protection, no table: left alone.
+	assert_int_equal(fake_words(s.l1)[2], entry_of(s.data[2], E_RW));
+	assert_int_equal(fake_words(s.l1)[3], entry_of(s.data[3], E_RW));
+	assert_int_equal(mm_audit(), 0);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L1_TABLE, s.data[0], 0),
+			 0);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L1_TABLE, s.data[1], 0),
+			 0);
+	assert_int_equal(fake_cr3_writes, 1);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_UNPIN_TABLE, s.data[0], 0), 0);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_UNPIN_TABLE, s.data[1], 0), 0);
+}
+
+// It may be another domain's page: the entry stays as it is.
+static void only_own_pages_are_protected_ahead(void **state)
+{
+	u64 shared = d1->shared_mfn.n;
+	struct multicall_entry e[] = {
+		protects(8 << PAGE_SHIFT, entry_of(shared, E_RO)),
+		protects(9 << PAGE_SHIFT, entry_of(shared, E_RO)),
+		{.op = __HYPERVISOR_mmuext_op},
+	};
+
+	assert_int_equal(fake_update(s.v, s.l1, 8, entry_of(shared, E_RW)), 0);
+	protect_ahead(s.v, e, ARRAY_SIZE(e));
+	assert_int_equal(fake_words(s.l1)[8], entry_of(shared, E_RW));
+	assert_int_equal(fake_update(s.v, s.l1, 8, 0), 0);
+}
+
 static void flush_masks(void **state)
 {
 	u64 mask[2] = {0, 0};
@@ -622,6 +680,8 @@ int main(void)
 		T(frames_of_others),
 		T(batches),
 		T(by_address),
+		T(pages_protected_ahead),
+		T(only_own_pages_are_protected_ahead),
 		T(flush_masks),
 		T(flushes),
 		T(flushes_elsewhere),
