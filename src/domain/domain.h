@@ -56,10 +56,13 @@ struct vcpu {
 	u64 vt; // virtual time, while not in the queue
 	u64 slice_start_ns, slice_vt; // when its turn began
 	u64 charged_ns; // what it ran since is not in vt yet
-	// How often it was woken, and then not given its processor within 1 ms:
-	// another was chosen first, or could keep it for longer.
-	u32 wakes, late_wakes;
+	// How often it was woken when it had used more than who ran: then it
+	// waits like others. How often otherwise, and of these how often it was
+	// not given its processor within 1 ms: another was chosen first, or
+	// could keep it for longer.
+	u32 owing_wakes, wakes, late_wakes;
 	bool woken; // and still waits
+	bool owes; // had used more then
 	bool must_wait; // for too long
 	u32 picks_then; // of the queue, when it was woken
 	bool yielded; // asked to let others run

@@ -120,11 +120,13 @@ static bool may_preempt(const struct run_queue *q, const struct vcpu *v)
 }
 
 // For the administrator, and for the tests: what was decided, since what became
-// of it depends on how busy an emulator's host is as well.
+// of it depends on how busy an emulator's host is as well. So does what a vCPU
+// has used: time in which the host ran something else is charged to it.
 static void note_wake(const struct run_queue *q, struct vcpu *v, u64 now)
 {
 	const struct vcpu *r = running(q);
 
+	v->owes = r && vt_before(r->slice_vt, queue_vt(q, v));
 	v->picks_then = q->picks;
 	v->must_wait = r && fair_tick(q, r) > now + LATE_NS;
 }
@@ -170,7 +172,9 @@ static struct vcpu *next_allowed(struct run_queue *q, const struct vcpu *v)
 
 static void count_wake(struct run_queue *q, struct vcpu *v)
 {
-	if (v->woken) {
+	if (v->woken && v->owes) {
+		v->owing_wakes++;
+	} else if (v->woken) {
 		v->wakes++;
 		v->late_wakes += v->must_wait || q->picks != v->picks_then;
 	}

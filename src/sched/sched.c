@@ -536,11 +536,11 @@ static void dump_vcpu(struct vcpu *v)
 	};
 
 	log_info("  %s.%u: cpu %u %s%s%s, paused %u, ran %lu ms, "
-		 "woken %u (%u late), rip %016lx\n",
+		 "woken %u (%u late), %u owing, rip %016lx\n",
 		 v->domain->name, v->id, v->cpu, name[v->state],
 		 v->polling ? " (polls)" : "", v->parked ? " (capped)" : "",
 		 v->pause_count, (unsigned long)ran_ns(v) / 1000000, v->wakes,
-		 v->late_wakes, (unsigned long)rip_of(v));
+		 v->late_wakes, v->owing_wakes, (unsigned long)rip_of(v));
 }
 
 void sched_dump(void)

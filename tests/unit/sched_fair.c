@@ -511,8 +511,31 @@ static void who_wakes_up_runs_within_a_millisecond(void **state)
 	add_sleeper(256, STEP, 3 * MS);
 	add_sleeper(256, 2 * STEP, 7 * MS);
 	run_all(10 * S);
-	assert_in_range(sim[8].longest_wait, 0, MS);
-	assert_in_range(sim[9].longest_wait, 0, MS);
+	for (u32 i = 8; i < 10; i++) {
+		assert_in_range(sim[i].longest_wait, 0, MS);
+		assert_true(sim[i].vcpu.wakes > 1000);
+		assert_in_range(sim[i].vcpu.late_wakes, 0, 1);
+		assert_in_range(sim[i].vcpu.owing_wakes, 0, 1);
+	}
+}
+
+// As when an emulator's host was away for 30 ms in the middle of its turn.
+static void who_was_charged_too_much_waits_and_is_counted_apart(void **state)
+{
+	struct vcpu *v;
+	u32 woken;
+
+	make_machine(1);
+	for (u32 i = 0; i < 3; i++)
+		add(256);
+	v = &add_sleeper(256, STEP, 5 * MS)->vcpu;
+	run_all(S);
+	woken = v->wakes;
+	v->vt += 30 * MS * 4096 / 256;
+	simulate(S);
+	assert_in_range(v->owing_wakes, 1, 3);
+	assert_in_range(v->wakes - woken, 100, 200); // and it is forgotten
+	assert_in_range(v->late_wakes, 0, 1);
 }
 
 static void the_rate_limit_is_kept(void **state)
@@ -727,6 +750,7 @@ int main(void)
 		TEST(what_a_cap_leaves_goes_to_others),
 		TEST(a_capped_domain_that_sleeps_saves_little_up),
 		TEST(who_wakes_up_runs_within_a_millisecond),
+		TEST(who_was_charged_too_much_waits_and_is_counted_apart),
 		TEST(the_rate_limit_is_kept),
 		TEST(a_yield_storm_starves_nobody),
 		TEST(a_wake_storm_starves_nobody),
