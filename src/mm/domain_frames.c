@@ -59,12 +59,6 @@ void domain_frame_assign(struct domain *d, mfn_t mfn)
 
 bool domain_frame_release(struct domain *d, mfn_t mfn)
 {
-	struct frame *f = mfn_frame(mfn);
-
-	bug_on(f->owner != d->id);
-	if (!(__atomic_fetch_and(&f->ref, ~REF_ALLOCATED, __ATOMIC_SEQ_CST) &
-	      REF_ALLOCATED))
-		return false;
-	frame_put(mfn);
-	return true;
+	bug_on(mfn_frame(mfn)->owner != d->id);
+	return frame_release(mfn);
 }

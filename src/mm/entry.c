@@ -84,14 +84,11 @@ static int device_get(const struct map_ask *ask, u64 *entry)
 static bool get_shared(const struct map_ask *ask, u64 entry)
 {
 	mfn_t mfn = entry_mfn(entry);
-	bool fine;
 
 	if (ask->of)
-		fine = domain_shares_frame(ask->of, mfn);
-	else
-		fine = ask->owner == OWNER_HV && !(entry & PTE_RW) &&
-		       m2p_has_frame(mfn);
-	return fine && frame_get(mfn, OWNER_HV);
+		return frame_get_shared(ask->of, mfn);
+	return ask->owner == OWNER_HV && !(entry & PTE_RW) &&
+	       m2p_has_frame(mfn) && frame_get(mfn, OWNER_HV);
 }
 
 static int page_get(const struct map_ask *ask, u64 *entry)

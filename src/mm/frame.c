@@ -118,6 +118,18 @@ bool frame_get(mfn_t mfn, u16 owner)
 	return mfn_is_ram(mfn) && quick_get(mfn, owner);
 }
 
+// Between look and reference the grant table may have been freed, and the frame
+// be somebody else's: who frees it says first that it is shared no more.
+bool frame_get_shared(const struct domain *d, mfn_t mfn)
+{
+	if (!domain_shares_frame(d, mfn) || !frame_get(mfn, OWNER_HV))
+		return false;
+	if (domain_shares_frame(d, mfn))
+		return true;
+	frame_put(mfn);
+	return false;
+}
+
 void frame_get_more(mfn_t mfn)
 {
 	struct frame *f = mfn_frame(mfn);
@@ -155,6 +167,17 @@ void frame_free(mfn_t mfn)
 	frame_discard(mfn);
 	if (d)
 		__atomic_sub_fetch(&d->tot_pages, 1, __ATOMIC_SEQ_CST);
+}
+
+bool frame_release(mfn_t mfn)
+{
+	struct frame *f = mfn_frame(mfn);
+	u32 old = __atomic_fetch_and(&f->ref, ~REF_ALLOCATED, __ATOMIC_SEQ_CST);
+
+	if (!(old & REF_ALLOCATED))
+		return false;
+	quick_put(mfn);
+	return true;
 }
 
 void frame_put(mfn_t mfn)

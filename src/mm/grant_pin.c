@@ -157,8 +157,7 @@ mfn_t grant_frame(const struct grant_use *use)
 
 int16_t grant_hold(struct domain *d, mfn_t mfn, bool write)
 {
-	if (!frame_get(mfn, d->id) &&
-	    !(domain_shares_frame(d, mfn) && frame_get(mfn, OWNER_HV)))
+	if (!frame_get(mfn, d->id) && !frame_get_shared(d, mfn))
 		return GNTST_bad_page;
 	if (!write || type_get(mfn, TYPE_WRITABLE, d) == 0)
 		return GNTST_okay;

@@ -42,8 +42,8 @@ void *page_alloc(void)
 // A page that others still have mapped goes to the heap when they let go.
 void page_free(void *p)
 {
-	if (p)
-		frame_put(virt_mfn(p));
+	if (p && !frame_release(virt_mfn(p)))
+		bug("a page is freed twice");
 }
 
 static u32 order_of(size_t bytes)

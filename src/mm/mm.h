@@ -85,6 +85,8 @@ static inline mfn_t frame_mfn(const struct frame *f)
 
 // Takes a reference to mfn if it is RAM owned by `owner` and alive.
 bool must_check frame_get(mfn_t mfn, u16 owner);
+// The same for a frame of ours that d may map (domain_shares_frame).
+bool must_check frame_get_shared(const struct domain *d, mfn_t mfn);
 // Takes one more reference to a frame that the caller already holds one of.
 void frame_get_more(mfn_t mfn);
 // Drops a reference; the last one scrubs the frame and gives it to the heap.

@@ -42,6 +42,8 @@ void frames_claim(u64 first, u64 end);
 // Makes one that is free or has no references the hypervisor's, so that others
 // who look at it meanwhile are not misled.
 void frame_claim(struct frame *f);
+// Drops the owner's own reference. False: it was dropped before.
+bool must_check frame_release(mfn_t mfn);
 // Gives a frame without references to the heap, counting nothing.
 void frame_discard(mfn_t mfn);
 // True when mfn has an entry in the frame table, RAM or not.

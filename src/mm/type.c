@@ -221,8 +221,7 @@ int frame_get_type(mfn_t mfn, enum frame_type t, struct domain *d)
 	int err;
 
 	if (!frame_get(mfn, d->id) &&
-	    !(t == TYPE_WRITABLE && domain_shares_frame(d, mfn) &&
-	      frame_get(mfn, OWNER_HV)))
+	    !(t == TYPE_WRITABLE && frame_get_shared(d, mfn)))
 		return -EPERM;
 	err = type_get(mfn, t, d);
 	if (err)

@@ -40,6 +40,8 @@ extern u32 fake_restarts; // of the last fake_hypercall
 // it stop at every step.
 extern u32 fake_work;
 extern u32 fake_cr3_writes, fake_invlpgs, fake_ipis;
+// What another processor does when somebody has looked whether d shares a frame.
+extern void (*fake_shares_looked)(const struct domain *d);
 extern u32 fake_bad_descriptor; // this many descriptors from now is refused
 
 // An entry.

@@ -240,6 +240,48 @@ static void references(void **state)
 	assert_false(frame_get(mfn, d->id)); // no overflow
 }
 
+static void pages_freed_while_mapped(void **state)
+{
+	u64 before = heap_free_frames();
+	void *p = page_alloc();
+	mfn_t mfn = virt_mfn(p);
+
+	assert_true(frame_get(mfn, OWNER_HV));
+	page_free(p);
+	assert_int_equal(mfn_frame(mfn)->ref, 1); // the mapping's alone
+	assert_int_equal(heap_free_frames(), before - 1);
+	frame_put(mfn);
+	assert_int_equal(heap_free_frames(), before);
+	assert_int_equal(mm_audit(), 0);
+}
+
+static struct domain *sharing;
+
+// The frame is freed, and at once another object of the hypervisor's.
+static void stop_sharing(const struct domain *d)
+{
+	mfn_t mfn = d->shared_mfn;
+
+	fake_shares_looked = NULL;
+	sharing->shared_mfn = MFN_NONE;
+	page_free(mfn_virt(mfn));
+	assert_true(mfn_eq(virt_mfn(page_alloc()), mfn));
+}
+
+static void shared_frames_may_end(void **state)
+{
+	mfn_t mfn = virt_mfn(page_alloc());
+
+	sharing = fake_domain(1, 100);
+	assert_false(frame_get_shared(sharing, mfn));
+	sharing->shared_mfn = mfn;
+	assert_true(frame_get_shared(sharing, mfn));
+	frame_put(mfn);
+	fake_shares_looked = stop_sharing;
+	assert_false(frame_get_shared(sharing, mfn));
+	assert_int_equal(mfn_frame(mfn)->ref, REF_ALLOCATED | 1);
+}
+
 struct hunt {
 	mfn_t mfn;
 	u16 owner;
@@ -374,6 +416,8 @@ int main(void)
 		cmocka_unit_test_setup(kalloc_sizes, setup),
 		cmocka_unit_test_setup(kalloc_many, setup),
 		cmocka_unit_test_setup(references, setup),
+		cmocka_unit_test_setup(pages_freed_while_mapped, setup),
+		cmocka_unit_test_setup(shared_frames_may_end, setup),
 		cmocka_unit_test_setup(references_of_a_former_life, setup),
 		cmocka_unit_test_setup(limits_of_domains, setup),
 		cmocka_unit_test_setup(audit_finds_mistakes, setup),
