@@ -13,25 +13,44 @@
 #include "mm/priv.h"
 #include "mm/quick.h"
 
-// A frame that is no table (yet): the write is a plain one.
-static int write_plain(mfn_t mfn, u32 index, u64 value, const struct domain *d)
+// Frames that are no tables (yet) are written plainly. Kernels fill a whole
+// table so before they pin it, so the frame is held until a request is about
+// something else.
+static int plain_hold(mfn_t mfn, const struct domain *d, mfn_t *held)
 {
-	int err = -EINVAL;
-
 	if (!frame_get(mfn, d->id))
 		return -EPERM;
-	if (type_hold(mfn)) {
-		WRITE_ONCE(((u64 *)mfn_virt(mfn))[index], value);
-		type_release(mfn);
-		dirty_mark(mfn);
-		err = 0;
+	if (!type_hold(mfn)) {
+		frame_put(mfn);
+		return -EINVAL;
 	}
-	frame_put(mfn);
+	*held = mfn;
+	return 0;
+}
+
+static void plain_release(mfn_t *held)
+{
+	if (mfn_is_none(*held))
+		return;
+	type_release(*held);
+	dirty_mark(*held);
+	frame_put(*held);
+	*held = MFN_NONE;
+}
+
+static int write_plain(const struct mmu_update *req, const struct domain *d,
+		       mfn_t *held)
+{
+	mfn_t mfn = maddr_mfn(req->ptr);
+	int err = mfn_eq(mfn, *held) ? 0 : plain_hold(mfn, d, held);
+
+	if (!err)
+		WRITE_ONCE(*(u64 *)maddr_virt(req->ptr), req->val);
 	return err;
 }
 
 static int update_entry(struct vcpu *v, const struct map_ask *ask,
-			const struct mmu_update *req, bool keep_ad)
+			const struct mmu_update *req, bool keep_ad, mfn_t *held)
 {
 	struct entry_change c = {
 		.table = maddr_mfn(req->ptr),
@@ -45,7 +64,7 @@ static int update_entry(struct vcpu *v, const struct map_ask *ask,
 			  : table_level(c.table, ask->d);
 	if (likely(c.level))
 		return entry_change(v, ask, &c);
-	return write_plain(c.table, c.index, c.value, ask->d);
+	return write_plain(req, ask->d, held);
 }
 
 static int update_m2p(const struct map_ask *ask, const struct mmu_update *req)
@@ -60,17 +79,20 @@ static int update_m2p(const struct map_ask *ask, const struct mmu_update *req)
 }
 
 static int update_one(struct vcpu *v, const struct map_ask *ask,
-		      struct mmu_update *req)
+		      struct mmu_update *req, mfn_t *held)
 {
 	u32 type = req->ptr & (sizeof(u64) - 1);
 
 	req->ptr -= type;
+	if (type == MMU_NORMAL_PT_UPDATE && mfn_eq(maddr_mfn(req->ptr), *held))
+		return write_plain(req, ask->d, held);
+	plain_release(held);
 	switch (type) {
 	case MMU_NORMAL_PT_UPDATE:
 	case MMU_PT_UPDATE_NO_TRANSLATE:
-		return update_entry(v, ask, req, false);
+		return update_entry(v, ask, req, false, held);
 	case MMU_PT_UPDATE_PRESERVE_AD:
-		return update_entry(v, ask, req, true);
+		return update_entry(v, ask, req, true, held);
 	case MMU_MACHPHYS_UPDATE:
 		return update_m2p(ask, req);
 	default:
@@ -78,26 +100,44 @@ static int update_one(struct vcpu *v, const struct map_ask *ask,
 	}
 }
 
+// Up to CHUNK of the n requests of a list; how many, 0 when not even one is
+// readable. Each is read once.
+#define CHUNK 16
+
+static u32 read_some(struct mmu_update *req, gva_t list, u32 n)
+{
+	n = min(n, (u32)CHUNK);
+	if (n > 1 && !guest_read(req, list, n * sizeof(*req)))
+		return n;
+	return guest_read(req, list, sizeof(*req)) ? 0 : 1;
+}
+
 // Works from *done on until all is done, an error, or -ERESTART.
 static int update_all(struct vcpu *v, const struct map_ask *ask, gva_t list,
 		      u32 n, u32 *done)
 {
-	struct mmu_update req;
+	struct mmu_update req[CHUNK];
+	mfn_t held = MFN_NONE;
+	u32 i = 0, have = 0;
 	int err = 0;
 
 	lock_get(&ask->d->lock);
 	while (*done < n && !err) {
-		count(CNT_MMU_UPDATE);
-		err = guest_read(&req, list + *done * sizeof(req), sizeof(req));
-		if (!err)
-			err = update_one(v, ask, &req);
+		if (i == have) {
+			i = 0;
+			have = read_some(req, list + *done * sizeof(*req),
+					 n - *done);
+		}
+		err = have ? update_one(v, ask, &req[i++], &held) : -EFAULT;
 		if (err)
 			break;
 		++*done;
 		if (preempt_due(1) && (*done < n || undo_pending(v)))
 			err = -ERESTART;
 	}
+	plain_release(&held);
 	lock_put(&ask->d->lock);
+	count_more(CNT_MMU_UPDATE, *done);
 	return err;
 }
 
