@@ -18,6 +18,23 @@ PHDRS {
 	stack PT_GNU_STACK FLAGS(6);
 }
 
+// What hypercalls, task switches and faults of guests go through, callers and
+// callees side by side. Page tables are changed and CR3 is written there, and each
+// page that is used afterwards is a TLB entry that must be filled again.
+#define HOT(sections) \
+	*/gate/entry.S.o(sections) */cpu/exit.o(sections) \
+	*/cpu/trap.o(sections) */hypercall/dispatch.o(sections) \
+	*/hypercall/table.o(sections) */hypercall/multicall.o(sections) \
+	*/cpu/uaccess.o(sections) */cpu/callback.o(sections) \
+	*/cpu/state.o(sections) */cpu/iret.o(sections) \
+	*/mm/foreign.o(sections) */mm/mmuext_op.o(sections) \
+	*/mm/root.o(sections) */mm/tlb.o(sections) */mm/undo.o(sections) \
+	*/mm/type.o(sections) */mm/flush.o(sections) */mm/walk.o(sections) \
+	*/mm/va_update.o(sections) */mm/mmu_update.o(sections) \
+	*/mm/change.o(sections) */mm/entry.o(sections) \
+	*/mm/ptwr.o(sections) */cpu/decode.o(sections) \
+	*/cpu/bounce.o(sections) */mm/table.o(sections)
+
 SECTIONS {
 	. = IMAGE_BASE;
 	image_start = .;
@@ -43,6 +60,7 @@ SECTIONS {
 	} :image
 
 	.text ALIGN(4096) : AT(ADDR(.text) - IMAGE_BASE + IMAGE_PHYS) {
+		HOT(.text .text.*)
 		*(.text .text.*)
 	} :image
 	. = ALIGN(4096);
@@ -50,6 +68,7 @@ SECTIONS {
 
 	.rodata ALIGN(4096) : AT(ADDR(.rodata) - IMAGE_BASE + IMAGE_PHYS) {
 		rodata_start = .;
+		HOT(.rodata .rodata.* .data.rel.ro .data.rel.ro.*)
 		*(.rodata .rodata.*)
 		*(.data.rel.ro .data.rel.ro.*)
 		*(.got .got.plt)
@@ -74,6 +93,7 @@ SECTIONS {
 
 	.data ALIGN(4096) : AT(ADDR(.data) - IMAGE_BASE + IMAGE_PHYS) {
 		data_start = .;
+		HOT(.data .data.*)
 		*(.data .data.*)
 		. = ALIGN(16);
 	} :image
@@ -81,6 +101,9 @@ SECTIONS {
 
 	.bss ALIGN(4096) : AT(ADDR(.bss) - IMAGE_BASE + IMAGE_PHYS) {
 		bss_start = .;
+		HOT(.bss .bss.*)
+		*(.bss.cpu_features .bss.dirty_logs .bss.section_limit)
+		*(.bss.section_map)
 		*(.bss .bss.*)
 		. = ALIGN(PERCPU_SIZE);
 		KEEP(*(.early_block))
