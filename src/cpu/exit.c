@@ -9,6 +9,7 @@
 #include "events/events.h"
 #include "gate/closed.h"
 #include "hw/cpu.h"
+#include "mm/tlb.h"
 #include "sched/sched.h"
 
 static void do_pending(struct cpu *c, struct regs *r)
@@ -25,6 +26,7 @@ static void do_pending(struct cpu *c, struct regs *r)
 		sched_pick(r);
 	if ((bits & PENDING_ROOT) && c->loaded)
 		root_load(c->loaded);
+	tlb_settle(FLUSH_BEFORE_WRITE);
 }
 
 static bool has_upcall(const struct vcpu *v)

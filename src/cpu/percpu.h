@@ -25,6 +25,7 @@ struct vcpu;
 #define PENDING_PARK 0x10u // somebody wants all others to stand still
 #define PENDING_EVENT 0x20u // the running vCPU was told of an event
 #define PENDING_ROOT 0x8u // the loaded vCPU's root must be reloaded
+#define PENDING_FLUSH 0x40u // flush_due
 
 struct tss {
 	u32 reserved0;
@@ -70,6 +71,7 @@ struct cpu {
 	bool closed; // the closed gate's tables and entries are loaded
 
 	u32 flush_stamp; // tlb clock value of our last full flush
+	u32 flush_due; // FLUSH_*: one that was put off (mm/tlb.h)
 	// Others count wanted up and wait until done has followed.
 	u32 flush_wanted, flush_done;
 	bool flush_late; // flush before a guest runs again
@@ -113,6 +115,12 @@ static inline u64 *cpu_counters(struct cpu *c)
 static inline void count(enum counter c)
 {
 	cpu_counters(cpu_this())[c]++;
+}
+
+// n more of c.
+static inline void count_more(enum counter c, u64 n)
+{
+	cpu_counters(cpu_this())[c] += n;
 }
 
 // One more of the i-th in a group of counters.

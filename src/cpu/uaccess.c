@@ -8,6 +8,7 @@
 #include "abi/errno.h"
 #include "config.h"
 #include "hw/uaccess.h"
+#include "mm/tlb.h"
 
 // Compilers turn these into single moves; dst need not be aligned.
 static void put_word(u8 *dst, u64 value)
@@ -37,6 +38,7 @@ int guest_read(void *dst, gva_t src, size_t bytes)
 
 	if (!guest_range_ok(src, bytes))
 		return -EFAULT;
+	tlb_settle(FLUSH_BEFORE_READ);
 	for (; bytes >= 8; bytes -= 8, src += 8, to += 8) {
 		if (!uaccess_loadq(&value, src))
 			return -EFAULT;
@@ -54,6 +56,7 @@ int guest_write(gva_t dst, const void *src, size_t bytes)
 
 	if (!guest_range_ok(dst, bytes))
 		return -EFAULT;
+	tlb_settle(FLUSH_BEFORE_WRITE);
 	for (; bytes >= 8; bytes -= 8, dst += 8, from += 8)
 		if (!uaccess_storeq(dst, get_word(from)))
 			return -EFAULT;

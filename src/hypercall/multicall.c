@@ -3,8 +3,9 @@
 // multicall: an array of {op, result, args[6]}, run in order. Linux batches
 // its page-table updates in it, so the entries are fetched 32 at a time
 // (one copy, each entry read once) and only the eight bytes of `result` are
-// written back. A call that wants to be restarted gets its adjusted entry
-// written back, and the multicall itself is restarted at that entry.
+// written back, when those are done. A call that wants to be restarted gets its
+// adjusted entry written back, and the multicall itself is restarted at that
+// entry.
 #include "hypercall/hypercall.h"
 
 #include "abi/errno.h"
@@ -49,10 +50,20 @@ static enum step run(struct vcpu *v, gva_t at, struct multicall_entry *e,
 		return STEP_IRET;
 	if (h.restart)
 		return write_back_entry(at, e, &h) ? STEP_FAULT : STEP_STOP;
-	if (guest_write(at + offsetof(struct multicall_entry, result), result,
-			sizeof(*result)))
-		return STEP_FAULT;
+	e->result = (unsigned long)*result;
 	return STEP_NEXT;
+}
+
+// Not after each entry, because flushes that entries leave to be done have to
+// precede a write to the guest's memory (mm/tlb.h).
+static int write_results(gva_t at, const struct multicall_entry *e, u64 n)
+{
+	int err = 0;
+
+	for (u64 i = 0; i < n && !err; i++, at += sizeof(*e))
+		err = guest_write(at + offsetof(typeof(*e), result),
+				  &e[i].result, sizeof(e[i].result));
+	return err;
 }
 
 // Between entries: has the budget been used up, or did a call ask for the
@@ -67,22 +78,32 @@ static bool must_pause(void)
 static enum step run_batch(struct vcpu *v, struct hcall *hc, i64 *result)
 {
 	struct multicall_entry entry[BATCH];
-	u32 n = fetch(entry, hc->arg[0], min(hc->arg[1], (u64)BATCH));
+	enum step step = STEP_NEXT;
+	gva_t list = hc->arg[0];
+	u32 n = fetch(entry, list, min(hc->arg[1], (u64)BATCH));
+	u32 done = 0;
 
 	if (!n)
 		return STEP_FAULT;
 	protect_ahead(v, entry, n);
-	for (u32 i = 0; i < n; i++) {
-		enum step step = run(v, hc->arg[0], &entry[i], result);
-
+	// An iret leaves the address space that the results belong to.
+	while (done < n && entry[done].op != __HYPERVISOR_iret) {
+		step = run(v, hc->arg[0], &entry[done], result);
 		if (step != STEP_NEXT)
-			return step;
+			break;
+		done++;
 		hc->arg[0] += sizeof(*entry);
 		hc->arg[1]--;
-		if (hc->arg[1] && must_pause())
-			return STEP_STOP;
+		if (hc->arg[1] && must_pause()) {
+			step = STEP_STOP;
+			break;
+		}
 	}
-	return STEP_NEXT;
+	if (write_results(list, entry, done))
+		return STEP_FAULT;
+	if (step == STEP_NEXT && done < n)
+		step = run(v, hc->arg[0], &entry[done], result);
+	return step;
 }
 
 // multicall(list, count): 0; -EFAULT when the list cannot be read or written

@@ -9,6 +9,7 @@
 #include "cpu/uaccess.h"
 #include "lib/string.h"
 #include "mm/priv.h"
+#include "mm/tlb.h"
 
 int flush_read_mask(const struct vcpu *v, gva_t bitmap, struct flush_ask *ask)
 {
@@ -44,7 +45,7 @@ void flush_do(struct vcpu *v, const struct flush_ask *ask)
 {
 	if (wants_self(v, ask)) {
 		if (ask->all)
-			tlb_flush_local();
+			tlb_flush_later(FLUSH_BEFORE_READ);
 		else
 			tlb_invlpg_local(ask->va);
 	}

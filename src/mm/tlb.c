@@ -76,6 +76,7 @@ static bool is_other(struct cpu *c, const void *arg)
 static void flushed(struct cpu *c, u32 now)
 {
 	WRITE_ONCE(c->flush_stamp, now);
+	c->flush_due = 0;
 	count(CNT_CR3);
 	if (unlikely((u16)now == 0))
 		flush_where(is_other, NULL, CNT_FLUSH_ASKED_WRAP);
@@ -104,8 +105,18 @@ void tlb_flush_local(void)
 	struct cpu *c = cpu_this();
 
 	count(CNT_FLUSH);
+	c->flush_due = 0;
 	if (c->cr3)
 		tlb_load_root(maddr_mfn(c->cr3));
+}
+
+void tlb_flush_later(u32 before)
+{
+	struct cpu *c = cpu_this();
+
+	if (!c->flush_due)
+		cpu_pend(c, PENDING_FLUSH);
+	c->flush_due = max(c->flush_due, before);
 }
 
 struct moment {
@@ -134,6 +145,24 @@ void tlb_flush_stale(u16 stamp)
 	};
 
 	flush_where(is_stale, &m, CNT_FLUSH_ASKED);
+}
+
+static bool is_stale_elsewhere(struct cpu *c, const void *arg)
+{
+	return c != cpu_this() && is_stale(c, arg);
+}
+
+void tlb_flush_stale_later(u16 stamp)
+{
+	struct cpu *c = cpu_this();
+	struct moment m = {
+		.now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST),
+		.stamp = stamp,
+	};
+
+	flush_where(is_stale_elsewhere, &m, CNT_FLUSH_ASKED);
+	if (has_guest_root(c) && is_stale(c, &m))
+		tlb_flush_later(FLUSH_BEFORE_WRITE);
 }
 
 // What guests ask for concerns only what they do themselves, so an idle
@@ -183,6 +212,8 @@ void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)
 
 void tlb_invlpg_local(gva_t va)
 {
+	if (cpu_this()->flush_due >= FLUSH_BEFORE_READ)
+		return; // of all, and soon enough
 	count(CNT_INVLPG);
 	invlpg(va);
 }

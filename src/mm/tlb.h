@@ -8,7 +8,9 @@
 // processors are flushed, so that their own 32-bit stamps stay comparable.
 #pragma once
 
+#include "cpu/percpu.h"
 #include "lib/types.h"
+#include "mm/mm.h"
 
 extern u32 tlb_clock;
 
@@ -31,3 +33,19 @@ static inline u16 tlb_later(u16 a, u16 b)
 
 // Flushes the processors that may hold translations older than the stamp.
 void tlb_flush_stale(u16 stamp);
+// The same when what is stale is in use as something else by the same domain
+// only: this processor's flush may wait. Others are flushed.
+void tlb_flush_stale_later(u16 stamp);
+
+// A flush of this processor alone can wait until the guest's addresses are used
+// again: by the guest, or by us, copying. So many that come within one
+// hypercall are one. The kinds of use that it must precede:
+#define FLUSH_BEFORE_WRITE 1u // the guest's own, and our writes
+#define FLUSH_BEFORE_READ 2u // our reads, too: the guest has asked for it
+void tlb_flush_later(u32 before);
+// Before a use of that kind.
+static inline void tlb_settle(u32 before)
+{
+	if (unlikely(cpu_this()->flush_due >= before))
+		tlb_flush_local();
+}

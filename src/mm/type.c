@@ -120,7 +120,7 @@ static int begin(struct frame *f, enum frame_type from, enum frame_type t,
 		 struct domain *d)
 {
 	if (from != TYPE_NONE && (from != t || kind_is_table(t)))
-		tlb_flush_stale(f->aux);
+		tlb_flush_stale_later(f->aux);
 	if (kind_is_table(t))
 		f->aux = 0;
 	return validate(f, t, d);

@@ -41,6 +41,10 @@ void fake_guest_init(void)
 		v->ldt[i] = MFN_NONE;
 }
 
+weak void tlb_flush_local(void)
+{
+}
+
 weak void domain_crash(struct domain *d, const char *format, ...)
 {
 	va_list ap;

@@ -14,6 +14,16 @@
 #include "abi/errno.h"
 #include "cpu/uaccess.h"
 #include "guest_cpu.h"
+#include "mm/tlb.h"
+
+static struct cpu this_cpu;
+static u32 flushes;
+
+void tlb_flush_local(void)
+{
+	flushes++;
+	this_cpu.flush_due = 0;
+}
 
 static void ranges_stay_out_of_the_hypervisor(void **state)
 {
@@ -63,6 +73,23 @@ static void copies_move_every_byte_and_no_other(void **state)
 		}
 }
 
+// A flush put off comes before the first use that it must precede.
+static void copies_flush_first(void **state)
+{
+	u64 a = 1, b;
+
+	this_cpu.flush_due = FLUSH_BEFORE_WRITE;
+	assert_int_equal(guest_read(&b, (u64)&a, sizeof(b)), 0);
+	assert_int_equal(flushes, 0);
+	assert_int_equal(guest_write((u64)&b, &a, sizeof(a)), 0);
+	assert_int_equal(flushes, 1);
+	this_cpu.flush_due = FLUSH_BEFORE_READ;
+	assert_int_equal(guest_read(&b, (u64)&a, sizeof(b)), 0);
+	assert_int_equal(flushes, 2);
+	assert_int_equal(guest_write((u64)&b, &a, sizeof(a)), 0);
+	assert_int_equal(flushes, 2);
+}
+
 static void copies_refuse_our_addresses(void **state)
 {
 	u64 value = 1;
@@ -103,9 +130,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ranges_stay_out_of_the_hypervisor),
 		cmocka_unit_test(copies_move_every_byte_and_no_other),
+		cmocka_unit_test(copies_flush_first),
 		cmocka_unit_test(copies_refuse_our_addresses),
 		cmocka_unit_test(breakpoints_may_lie_in_guest_memory_only),
 	};
 
+	fake_cpu = &this_cpu;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

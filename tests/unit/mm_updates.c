@@ -469,6 +469,50 @@ static void flushes(void **state)
 		-EPERM);
 }
 
+// Many in one call are one, and make others needless.
+static void flushes_together(void **state)
+{
+	struct mmuext_op op[3] = {
+		{.cmd = MMUEXT_INVLPG_LOCAL},
+		{.cmd = MMUEXT_TLB_FLUSH_LOCAL},
+		{.cmd = MMUEXT_INVLPG_LOCAL},
+	};
+
+	assert_int_equal(
+		fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 3, 0, DOMID_SELF),
+		0);
+	assert_int_equal(fake_cr3_writes, 1);
+	assert_int_equal(fake_invlpgs, 1);
+	tlb_flush_later(FLUSH_BEFORE_WRITE);
+	tlb_settle(FLUSH_BEFORE_READ);
+	assert_int_equal(fake_cr3_writes, 1);
+	tlb_load_root(MFN(s.l4));
+	tlb_settle(FLUSH_BEFORE_WRITE);
+	assert_int_equal(fake_cr3_writes, 2);
+}
+
+// Only the right to write changes: the page's references stay.
+static void rights_alone(void **state)
+{
+	u64 e = entry_of(spare, E_RW), ro = e & ~(u64)PTE_RW;
+	const struct frame *f = mfn_frame(MFN(spare));
+	u32 unmapped = f->ref;
+
+	assert_int_equal(fake_update(s.v, s.l1, 40, ro), 0);
+	assert_int_equal(f->ref, unmapped + 1);
+	assert_int_equal(fake_update(s.v, s.l1, 40, e), 0);
+	assert_int_equal(f->ref, unmapped + 1);
+	assert_int_equal(f->type & FT_COUNT_MASK, 1);
+	assert_int_equal(fake_update(s.v, s.l1, 40, ro), 0);
+	assert_int_equal(f->type & FT_COUNT_MASK, 0);
+	assert_int_equal(fake_update(s.v, s.l1, 41, entry_of(s.l1, E_RO)), 0);
+	assert_int_equal(fake_update(s.v, s.l1, 41, entry_of(s.l1, E_RW)),
+			 -EBUSY);
+	assert_int_equal(fake_update(s.v, s.l1, 41, 0), 0);
+	assert_int_equal(fake_update(s.v, s.l1, 40, 0), 0);
+	assert_int_equal(f->ref, unmapped);
+}
+
 // vCPU 1 runs on the second processor.
 static void flushes_elsewhere(void **state)
 {
@@ -684,6 +728,8 @@ int main(void)
 		T(only_own_pages_are_protected_ahead),
 		T(flush_masks),
 		T(flushes),
+		T(flushes_together),
+		T(rights_alone),
 		T(flushes_elsewhere),
 		T(both_roots_at_once),
 		T(two_old_roots),

@@ -114,6 +114,38 @@ static void stale_writes(void)
 	}
 }
 
+/*
+ * The same, but it is the hypervisor that writes by the old translation, in
+ * the very call that makes the page a table: the number of operations done.
+ */
+static void stale_count(void)
+{
+	u64 *page = page_alloc();
+	struct mmuext_op op = {
+		.cmd = MMUEXT_PIN_L1_TABLE,
+		.arg1.mfn = va_mfn(page),
+	};
+	struct mmuext_op other = {
+		.cmd = MMUEXT_INVLPG_LOCAL,
+		.arg1.linear_addr = (u64)window,
+	};
+	volatile u64 *stale = test_page(1);
+	long rc;
+
+	page_make_ro(page);
+	expect_rc("map", test_map(1, va_maddr(page) | PTE_PAGE), 0);
+	expect_rc("count",
+		  mmuext_op_dom(&other, 1, (u32 *)&stale[9], DOMID_SELF), 0);
+	stale[9] = 0;
+	expect_rc("unmap without flush", test_map(1, 0), 0);
+	rc = mmuext_op_dom(&op, 1, (u32 *)&stale[9], DOMID_SELF);
+	check(page[9] == 0, "an L1 was written with the count of a call");
+	expect_refused("count", rc);
+	expect_rc("unpin", unpin(page), 0);
+	page_make_rw(page);
+	page_free(page);
+}
+
 static long reservation(u32 cmd, u64 *frame)
 {
 	struct xen_memory_reservation r = {
@@ -160,5 +192,6 @@ TEST("tlb")
 	by_baseptr();
 	odd_addresses();
 	stale_writes();
+	stale_count();
 	stale_freed();
 }
