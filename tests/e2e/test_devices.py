@@ -192,27 +192,28 @@ def test_one_transfer_one_interrupt(bench, name):
     assert count >= int(re.search(r"DISK fine, (\d+)", said)[1])
 
 
-def processes(bench, name):
-    """How many use the disk at a time. QEMU 7.2's NVMe miscounts its queues
-    with news when several transfers are under way, and holds its line up for
-    ever: on stock Xen, too, its interrupt ends as one that nobody cared for.
+def busy_disks(bench):
+    """Not NVMe by its line: with several transfers under way QEMU 7.2's
+    miscounts its queues with news and holds the line up for ever. On stock
+    Xen, too, it ends as an interrupt that nobody cared for.
     """
-    return 1 if (name, bench.way) == ("nvme", "lines") else PROCESSES
+    return [disk for name, disk in bench.disk.items()
+            if (name, bench.way) != ("nvme", "lines")]
 
 
 def test_all_at_once(bench):
     m = bench.machine
     fine(m, "dmesg -c >/dev/null")
-    jobs = ["disk /dev/%s %d %d %d"
-            % (disk, processes(bench, name), BLOCKS, ROUNDS)
-            for name, disk in bench.disk.items()]
+    disks = busy_disks(bench)
+    jobs = ["disk /dev/%s %d %d %d" % (disk, PROCESSES, BLOCKS, ROUNDS)
+            for disk in disks]
     jobs += ["network 10.0.%d.2 %d %d %d" % (i, bench.echo.port, STREAM, i)
              for i in range(len(CARDS))]
     for i, job in enumerate(jobs):
         fine(m, "{ %s >/tmp/job-%d 2>&1 & }" % (job, i))
     fine(m, "wait", timeout=400)
     said = fine(m, "cat /tmp/job-*")
-    assert said.count("DISK fine") == len(DISKS), said
+    assert said.count("DISK fine") == len(disks), said
     assert said.count("NETWORK fine") == len(CARDS), said
     sent = re.findall(r"NETWORK fine, (\w+)", said)
     assert sorted(bench.echo.seen) == sorted((STREAM, crc) for crc in sent)
