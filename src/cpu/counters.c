@@ -89,21 +89,6 @@ static const char *const emul_names[COUNTER_EMULATED] = {
 	[OP_CPUID] = "cpuid",
 };
 
-static const char *call_name(u32 i)
-{
-	return call_names[i];
-}
-
-static const char *trap_name(u32 i)
-{
-	return trap_names[i];
-}
-
-static const char *emul_name(u32 i)
-{
-	return emul_names[i];
-}
-
 #define ONE(name, counter)             \
 	{                              \
 		name, counter, 1, NULL \
@@ -111,10 +96,10 @@ static const char *emul_name(u32 i)
 
 const struct counter_group counter_groups[] = {
 	ONE("syscall", CNT_SYSCALL),
-	{"hypercall", CNT_HYPERCALL, COUNTER_HYPERCALLS, call_name},
-	{"trap", CNT_TRAP, COUNTER_TRAPS, trap_name},
+	{"hypercall", CNT_HYPERCALL, COUNTER_HYPERCALLS, call_names},
+	{"trap", CNT_TRAP, COUNTER_TRAPS, trap_names},
 	ONE("soft_int", CNT_SOFT_INT),
-	{"emul", CNT_EMUL, COUNTER_EMULATED, emul_name},
+	{"emul", CNT_EMUL, COUNTER_EMULATED, emul_names},
 	ONE("io", CNT_IO),
 	ONE("ptwr", CNT_PTWR),
 	ONE("pf_spurious", CNT_PF_SPURIOUS),
@@ -273,8 +258,7 @@ static void list_counters(const char *who, const u64 *count)
 
 			if (value)
 				list_one(&l, group->name,
-					 group->name_of ? group->name_of(i)
-							: NULL,
+					 group->names ? group->names[i] : NULL,
 					 i, value);
 		}
 	}

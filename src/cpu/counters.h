@@ -70,8 +70,7 @@ void counters_reset(void);
 struct counter_group {
 	const char *name;
 	u16 first, n;
-	// The i-th one's own name, or 0: it has none. 0 when n is 1.
-	const char *(*name_of)(u32 i);
+	const char *const *names; // of each, or 0: it has none. 0 when n is 1
 };
 extern const struct counter_group counter_groups[];
 extern const u32 counter_group_count;
