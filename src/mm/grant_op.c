@@ -18,6 +18,16 @@ static int16_t domain_status(int err)
 	return err == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
 }
 
+// The domain whose table is meant, or 0; tells so in the status.
+static struct domain *find(struct domain *self, domid_t id, int16_t *status)
+{
+	int err = 0;
+	struct domain *d = domain_target(self, id, &err);
+
+	*status = d ? GNTST_okay : domain_status(err);
+	return d;
+}
+
 static int write_frames(const struct grant_table *t, gva_t list, u32 n)
 {
 	for (u32 i = 0; i < n; i++) {
@@ -35,12 +45,10 @@ static i64 setup_table(struct domain *self, gva_t arg)
 {
 	struct gnttab_setup_table a;
 	struct domain *d;
-	int err = 0;
 
 	if (guest_read(&a, arg, sizeof(a)))
 		return -EFAULT;
-	d = domain_target(self, a.dom, &err);
-	a.status = d ? GNTST_okay : domain_status(err);
+	d = find(self, a.dom, &a.status);
 	if (d && grant_grow(d, a.nr_frames))
 		a.status = GNTST_general_error;
 	if (a.status == GNTST_okay &&
@@ -55,12 +63,10 @@ static i64 query_size(struct domain *self, gva_t arg)
 {
 	struct gnttab_query_size a;
 	struct domain *d;
-	int err = 0;
 
 	if (guest_read(&a, arg, sizeof(a)))
 		return -EFAULT;
-	d = domain_target(self, a.dom, &err);
-	a.status = d ? GNTST_okay : domain_status(err);
+	d = find(self, a.dom, &a.status);
 	if (d) {
 		a.nr_frames = d->grants->count;
 		a.max_nr_frames = d->grants->max;
