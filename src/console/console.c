@@ -28,7 +28,10 @@ static bool at_line_start = true;
 static int log_max = LOG_INFO;
 int console_guest_max = LOG_WARN;
 
-bool console_lock(void)
+// Guards the ring, the sinks and the position on the line. Taken by nobody who
+// holds it already (an exception in the middle of a line still gets out): then
+// it answers false, and must not be unlocked.
+static bool console_lock(void)
 {
 	if (forced || lock_mine(&lock))
 		return false;
@@ -36,7 +39,7 @@ bool console_lock(void)
 	return true;
 }
 
-void console_unlock(bool taken)
+static void console_unlock(bool taken)
 {
 	if (taken)
 		lock_put(&lock);
@@ -228,13 +231,5 @@ void console_ring_forget(u32 pos)
 	bool taken = console_lock();
 
 	ring_forget(&ring, pos);
-	console_unlock(taken);
-}
-
-void console_ring_clear(void)
-{
-	bool taken = console_lock();
-
-	ring_clear(&ring);
 	console_unlock(taken);
 }

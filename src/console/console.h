@@ -52,8 +52,6 @@ size_t console_ring_read(u32 *pos, char *buf, size_t max);
 u32 console_ring_start(void);
 // Forgets all before pos, which console_ring_read returned.
 void console_ring_forget(u32 pos);
-// Forgets what is in the ring.
-void console_ring_clear(void);
 
 // Runs a debug key's function, or prints the list for one that has none. What
 // is typed gets here after ctrl-a three times.

@@ -10,10 +10,5 @@
 #define UART_COUNT 2
 extern struct uart console_uart[UART_COUNT];
 
-// Guards the ring, the sinks and the position on the line. Taken by nobody who
-// holds it already (an exception in the middle of a line still gets out).
-bool console_lock(void); // false: not taken, do not unlock
-void console_unlock(bool taken);
-
 // guest_loglvl= as a number: the last enum log_level shown, -1 for none.
 extern int console_guest_max;

@@ -33,8 +33,3 @@ void ring_forget(struct ring *r, u32 pos)
 	if (pos - r->start <= r->end - r->start)
 		r->start = pos;
 }
-
-void ring_clear(struct ring *r)
-{
-	r->start = r->end;
-}

@@ -22,5 +22,3 @@ void ring_put(struct ring *r, const char *text, size_t len);
 size_t ring_read(const struct ring *r, u32 *pos, char *buf, size_t max);
 // Forgets what is before pos, if pos is in it.
 void ring_forget(struct ring *r, u32 pos);
-// Forgets what is in it.
-void ring_clear(struct ring *r);

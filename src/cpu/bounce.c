@@ -133,13 +133,6 @@ static void enter_callback(struct vcpu *v, struct regs *r,
 		bounce(v, r, b);
 }
 
-void bounce_callback(struct vcpu *v, struct regs *r, const struct callback *c)
-{
-	struct bounce b = {0};
-
-	enter_callback(v, r, c, &b, "callback");
-}
-
 void bounce_failsafe(struct vcpu *v, struct regs *r, const u16 sel[4])
 {
 	struct bounce b = {.selectors = sel};

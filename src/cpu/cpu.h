@@ -54,9 +54,6 @@ no_return void cpu_enter_guests(void);
 void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error);
 // addr goes to the guest's CR2; the error code's user bit means guest user mode.
 void bounce_page_fault(struct vcpu *v, struct regs *r, u64 addr, u32 error);
-// To a registered callback. Crashes the domain when its address is 0 or not
-// canonical.
-void bounce_callback(struct vcpu *v, struct regs *r, const struct callback *c);
 // A system call of the guest's user mode, or one that its kernel made in the
 // 32-bit forms. Without a callback: #UD, for SYSENTER #GP.
 void bounce_syscall(struct vcpu *v, struct regs *r);

@@ -39,7 +39,6 @@ bool policy_has_subleaves(u32 leaf);
 #define POLICY_LAST 0xdu
 #define POLICY_EXT_LAST (POLICY_EXT + 0x21)
 u32 policy_subleaves(u32 leaf);
-bool policy_covers(u32 leaf, u32 subleaf);
 // State components that d may switch on in XCR0.
 u64 policy_xcr0(const struct domain *d);
 

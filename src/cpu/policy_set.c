@@ -29,7 +29,7 @@ u32 policy_subleaves(u32 leaf)
 	}
 }
 
-bool policy_covers(u32 leaf, u32 subleaf)
+static bool policy_covers(u32 leaf, u32 subleaf)
 {
 	return (leaf <= POLICY_LAST ||
 		(leaf >= EXT && leaf <= POLICY_EXT_LAST)) &&

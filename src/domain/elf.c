@@ -18,7 +18,8 @@
 #define BAD_NOTES "is damaged: its ELF notes run past their end"
 #define BAD_BASE "asks for a load address that no guest can have"
 
-bool elf_is(const void *file, u64 bytes)
+// True if the file starts as any ELF file does.
+static bool elf_is(const void *file, u64 bytes)
 {
 	return bytes >= SELFMAG && memcmp(file, ELFMAG, SELFMAG) == 0;
 }

@@ -37,9 +37,6 @@ struct elf_image {
 	struct xen_notes notes;
 };
 
-// True if the file starts as any ELF file does.
-bool elf_is(const void *file, u64 bytes);
-
 // Parses a 64-bit kernel with Xen PV notes that can be dom0. Returns 0, or a
 // sentence saying what is wrong with the file and what to do about it.
 const char *must_check elf_parse(struct elf_image *image, const void *file,

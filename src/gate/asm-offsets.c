@@ -24,10 +24,6 @@ void asm_offsets(void);
 void asm_offsets(void)
 {
 	SIZE(REGS_SIZE, struct regs);
-	OFFSET(REGS_R15, struct regs, r15);
-	OFFSET(REGS_R11, struct regs, r11);
-	OFFSET(REGS_RBP, struct regs, rbp);
-	OFFSET(REGS_RBX, struct regs, rbx);
 	OFFSET(REGS_RAX, struct regs, rax);
 	OFFSET(REGS_RCX, struct regs, rcx);
 	OFFSET(REGS_RDX, struct regs, rdx);
@@ -72,7 +68,6 @@ void asm_offsets(void)
 
 	OFFSET(CPU_GUEST_RSP, struct cpu, guest_rsp);
 	OFFSET(CPU_STACK_TOP, struct cpu, stack_top);
-	OFFSET(CPU_PENDING, struct cpu, pending);
 	OFFSET(CPU_CURR, struct cpu, curr);
 
 	OFFSET(VCPU_DOMAIN, struct vcpu, domain);

@@ -75,14 +75,6 @@ struct gate_wish {
 };
 // False when the text is none of its words.
 bool gate_parse(const char *text, struct gate_wish *wish);
-// What matters about the processor.
-struct gate_machine {
-	bool meltdown; // it has that fault
-	bool ring1_holds;
-};
-// What comes of a wish. *why: what keeps it from being granted, or 0.
-enum gate_policy gate_decide(const struct gate_wish *wish,
-			     const struct gate_machine *m, const char **why);
 
 // True when an option asks for a closed gate, whatever comes of it.
 bool gate_asked_for(void);

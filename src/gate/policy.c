@@ -42,8 +42,16 @@ bool gate_parse(const char *text, struct gate_wish *wish)
 	return false;
 }
 
-enum gate_policy gate_decide(const struct gate_wish *wish,
-			     const struct gate_machine *m, const char **why)
+// What matters about the processor.
+struct gate_machine {
+	bool meltdown; // it has that fault
+	bool ring1_holds;
+};
+
+// What comes of a wish. *why: what keeps it from being granted, or 0.
+static enum gate_policy gate_decide(const struct gate_wish *wish,
+				    const struct gate_machine *m,
+				    const char **why)
 {
 	*why = NULL;
 	if (wish->policy == GATE_CLASSIC)

@@ -220,19 +220,3 @@ static inline void ltr(u16 sel)
 {
 	asm volatile("ltr %0" : : "r"(sel));
 }
-
-static inline u64 read_flags(void)
-{
-	u64 f;
-
-	asm volatile("pushfq; pop %0" : "=r"(f));
-	return f;
-}
-
-static inline u64 read_rsp(void)
-{
-	u64 sp;
-
-	asm volatile("mov %%rsp, %0" : "=r"(sp));
-	return sp;
-}

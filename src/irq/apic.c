@@ -71,7 +71,7 @@ static void apic_write(u32 reg, u32 value)
 		mmio_write32(apic_regs + reg, value);
 }
 
-u32 apic_id_this(void)
+static u32 apic_id_this(void)
 {
 	u32 id = apic_read(APIC_ID);
 

@@ -24,7 +24,6 @@
 // Local APIC, xAPIC or x2APIC.
 void apic_init_boot(void); // finds it, maps it, masks the old PICs
 void apic_init_this(void); // enables it on this processor
-u32 apic_id_this(void);
 // Ends the interrupt in service. For irq_dispatch.
 void apic_eoi(void);
 // Returns when the local APIC has sent it (not: when it was taken).

@@ -232,8 +232,6 @@ i64 memory_map_set(const struct memory_call *c);
 i64 memory_map_machine(const struct memory_call *c);
 i64 memory_acquire_resource(const struct memory_call *c);
 
-// Highest order of one extent that v may ask for.
-u32 memory_max_order(const struct vcpu *v);
 // Frame numbers below this are within the XENMEMF address bits of flags.
 u64 memory_limit(u32 flags);
 // domain_frames_alloc below a frame number.

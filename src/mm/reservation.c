@@ -10,7 +10,8 @@
 
 #define GUEST_MAX_ORDER 9 // 2 MiB, for all but the control domain
 
-u32 memory_max_order(const struct vcpu *v)
+// Highest order of one extent that v may ask for.
+static u32 memory_max_order(const struct vcpu *v)
 {
 	return v->domain->privileged ? HEAP_MAX_ORDER : GUEST_MAX_ORDER;
 }

@@ -69,9 +69,6 @@ void sched_kick(struct cpu *c, u32 bits);
 // Sets the wall clock from the machine's.
 void clock_init(void);
 
-// Locks the queue of v's processor. While it is held, v stays there.
-struct run_queue *queue_lock_of(const struct vcpu *v);
-
 // May v use a processor when it wants to?
 static inline bool vcpu_may_run(const struct vcpu *v)
 {

@@ -97,7 +97,8 @@ void sched_domain_stop(struct domain *d)
 	cap_stop(d);
 }
 
-struct run_queue *queue_lock_of(const struct vcpu *v)
+// Locks the queue of v's processor. While it is held, v stays there.
+static struct run_queue *queue_lock_of(const struct vcpu *v)
 {
 	for (;;) {
 		u32 cpu = READ_ONCE(v->cpu);

@@ -91,8 +91,6 @@ FAKE_WRITE(ltr, u16)
 FAKE_WRITE(lgdt, const struct table_register *)
 FAKE_WRITE(lidt, const struct table_register *)
 FAKE_WRITE_AT(load_hv_segments, u16, u16)
-FAKE_READ(u64, read_flags)
-FAKE_READ(u64, read_rsp)
 
 // Device registers are the test's memory.
 static inline u32 mmio_read32(const volatile void *p)
