@@ -29,6 +29,19 @@ int destroy_result, context_result;
 struct domain_config created;
 struct domain fresh;
 
+void fake_guest_reset(void)
+{
+	guest.vcpu[0] = &guest_vcpu;
+	guest.vcpu[1] = NULL;
+	guest.controller_pauses = 0;
+	guest.started = false;
+	guest.dying = DOMAIN_ALIVE;
+	guest.shutdown_code = SHUTDOWN_CODE_NONE;
+	guest_vcpu.initialised = false;
+	guest_vcpu.state = VCPU_BLOCKED;
+	pauses = 0;
+}
+
 // ---------------------------------------------------------------- other parts
 
 struct cpuid fake_cpuid(u32 leaf, u32 subleaf)

@@ -23,3 +23,7 @@ extern struct domain_config created;
 extern struct domain fresh;
 extern u64 state_set;
 extern bool log_on, log_cleaned;
+
+// The guest as one that was made and has not run: alive, its second vCPU not
+// made yet, paused by nobody.
+void fake_guest_reset(void);

@@ -25,16 +25,8 @@
 
 static void start(void)
 {
+	fake_guest_reset();
 	guest.max_vcpus = 2;
-	guest.vcpu[0] = &guest_vcpu;
-	guest.vcpu[1] = NULL;
-	guest.controller_pauses = 0;
-	guest.started = false;
-	guest.dying = DOMAIN_ALIVE;
-	guest.shutdown_code = SHUTDOWN_CODE_NONE;
-	guest_vcpu.initialised = false;
-	guest_vcpu.state = VCPU_BLOCKED;
-	pauses = 0;
 	control.ioports = rangeset_create();
 	control.iomem = rangeset_create();
 	guest.ioports = rangeset_create();

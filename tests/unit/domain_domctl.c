@@ -51,16 +51,9 @@ static int call(u32 cmd, domid_t domain)
 static int set_up(void **state)
 {
 	memset(&op, 0, sizeof(op));
-	pauses = kicks = wall_updates = detach_fails = moves = 0;
+	fake_guest_reset();
+	kicks = wall_updates = detach_fails = moves = 0;
 	destroy_result = context_result = 0;
-	guest.vcpu[0] = &guest_vcpu;
-	guest.vcpu[1] = NULL;
-	guest.controller_pauses = 0;
-	guest.started = false;
-	guest.dying = DOMAIN_ALIVE;
-	guest.shutdown_code = SHUTDOWN_CODE_NONE;
-	guest_vcpu.initialised = false;
-	guest_vcpu.state = VCPU_BLOCKED;
 	memset(guest_vcpu.affinity, 0xff, sizeof(guest_vcpu.affinity));
 	memset(guest_vcpu.affinity_soft, 0xff, sizeof(guest_vcpu.affinity));
 	fake_fault_bytes = 0;
