@@ -2,7 +2,9 @@
 """Debian's kernels behind a closed gate: in ring 1, the hypervisor not mapped
 while they run (docs/gate.md). flip changes the mode at every exit."""
 
+import contextlib
 import re
+import threading
 
 import pytest
 
@@ -33,6 +35,41 @@ def test_closed_gate(boot, program, kernel, mode):
     changes = int(re.search(r"\bsyscall=(\d+)", counters)[1])
     writes = int(re.search(r"\bcr3_mode=(\d+)", counters)[1])
     assert writes < changes * (2 if mode == "flip" else 1)
+
+
+@contextlib.contextmanager
+def nmi_storm(m):
+    """NMIs, some hundred a second, until the end of the block."""
+    over = threading.Event()
+
+    def storm():
+        while not over.wait(0.003):
+            m.ask("inject-nmi")
+    thread = threading.Thread(target=storm)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("mode", ["closed", "adaptive"])
+def test_nmi_storm(boot, program, mode):
+    """NMIs between any two instructions of the ways in and out, which have to
+    put back what they find: programs go on as if nothing had been."""
+    m = boot(cpu="max", cpus=1, dom0="rf.tools=0",
+             append="dom0_mem=512M dom0-gate=" + mode,
+             files={"/bin/load": program("load")})
+    m.dom0_up()
+    m.shell()
+    with nmi_storm(m):
+        m.run("for load in 'fork 30' 'syscall 200000' 'memory 3'; do "
+              "load $load >/tmp/said || echo $load; done >/tmp/failed",
+              timeout=240)
+    status, output = m.run("cat /tmp/failed; grep NMI: /proc/interrupts")
+    assert status == 0 and not re.search("fork|syscall|memory", output)
+    assert int(re.search(r"NMI: +(\d+)", output)[1]) > 50
 
 
 def with_guest(boot, program, gate):

@@ -31,9 +31,10 @@ def restless(m):
                        fine(m, "cat /tmp/restless-*"))]
 
 
-@pytest.fixture(scope="module")
-def dom0(program):
-    """A machine with a guest on it that changes its memory all the time."""
+@pytest.fixture(scope="module", params=["off", "adaptive,force"])
+def dom0(request, program):
+    """A machine with a guest on it that changes its memory all the time, in
+    classic mode and behind a closed gate."""
     initramfs = machine.archive({
         "/bin/busybox": "/bin/busybox", "/init": INIT,
         "/sbin/poweroff": POWEROFF, "/bin/restless": program("restless"),
@@ -41,7 +42,8 @@ def dom0(program):
     files = {"/guest/vmlinuz": machine.kernel(KERNEL),
              "/guest/initramfs": initramfs,
              "/etc/xen/one": config("one", vcpus=2)}
-    with toolstack("migrate", "dom0_mem=512M", kernel=KERNEL, files=files,
+    with toolstack("migrate", "dom0_mem=512M gate=" + request.param,
+                   kernel=KERNEL, files=files,
                    mem="1200") as m:
         def begin():
             guest_up(m)
