@@ -33,6 +33,15 @@ static u64 adapt(u64 poll_ns, u64 took)
 	return poll_ns > POLL_MIN_NS ? poll_ns / 2 : 0;
 }
 
+// The interrupt's handler, which only notes that it came, is counted in.
+static void halt(struct cpu *c)
+{
+	u64 start = now_ns();
+
+	cpu_idle_wait();
+	WRITE_ONCE(c->halted_ns, c->halted_ns + now_ns() - start);
+}
+
 // An interrupt that sets a bit after the last test is taken inside
 // cpu_idle_wait().
 void cpu_idle(struct cpu *c)
@@ -42,6 +51,6 @@ void cpu_idle(struct cpu *c)
 	if (c->poll_ns)
 		poll(c, start + c->poll_ns);
 	if (!__atomic_load_n(&c->pending, __ATOMIC_SEQ_CST))
-		cpu_idle_wait();
+		halt(c);
 	c->poll_ns = adapt(c->poll_ns, now_ns() - start);
 }

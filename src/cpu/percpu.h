@@ -78,6 +78,7 @@ struct cpu {
 	bool flushed_idle; // somebody had to wake us for a flush
 	bool polls; // looks at pending without being interrupted
 	u64 poll_ns; // how long it does, when idle
+	u64 halted_ns; // in all
 
 	struct held_locks locks; // debug builds only
 	u64 alive_ns; // irq/watchdog.c: when it last said so

@@ -552,9 +552,10 @@ void sched_dump(void)
 	log_info("scheduler " POLICY ", rate limit %u us, at %lu ms\n",
 		 sched_ratelimit_us, (unsigned long)now_ns() / 1000000);
 	for (u32 i = 0; i < cpu_count(); i++)
-		log_info("  processor %u: %s, %u waiting\n", i,
+		log_info("  processor %u: %s, %u waiting, halted %lu us\n", i,
 			 cpu_of(i)->curr ? "busy" : "idle",
-			 queue_of(i)->waiting);
+			 queue_of(i)->waiting,
+			 (unsigned long)cpu_of(i)->halted_ns / 1000);
 	list_for_each (l, &domain_list)
 		for_each_vcpu (list_entry(l, struct domain, link), v)
 			dump_vcpu(v);
