@@ -33,8 +33,9 @@ static inline u16 tlb_later(u16 a, u16 b)
 
 // Flushes the processors that may hold translations older than the stamp.
 void tlb_flush_stale(u16 stamp);
-// The same when what is stale is in use as something else by the same domain
-// only: this processor's flush may wait. Others are flushed.
+// The same when what is stale are entries for a page, no way through a table,
+// and the page is in use as something else by the same domain only: this
+// processor's flush may wait. Others are flushed.
 void tlb_flush_stale_later(u16 stamp);
 
 // A flush of this processor alone can wait until the guest's addresses are used

@@ -114,13 +114,24 @@ static int validate(struct frame *f, enum frame_type t, struct domain *d)
 	return err;
 }
 
+// Who could still write to the frame by what is stale: that can wait here until
+// somebody writes. Who could walk it as a table finds there what other
+// processors' guests write by now, even if he only reads.
+static void settle(const struct frame *f, enum frame_type from)
+{
+	if (kind_is_table(from))
+		tlb_flush_stale(f->aux);
+	else
+		tlb_flush_stale_later(f->aux);
+}
+
 // The count was 0 and is 1 now, for type t. A table's aux is about to say
 // something else, so what it says is settled even if the type stays.
 static int begin(struct frame *f, enum frame_type from, enum frame_type t,
 		 struct domain *d)
 {
 	if (from != TYPE_NONE && (from != t || kind_is_table(t)))
-		tlb_flush_stale_later(f->aux);
+		settle(f, from);
 	if (kind_is_table(t))
 		f->aux = 0;
 	return validate(f, t, d);

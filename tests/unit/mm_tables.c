@@ -459,6 +459,19 @@ static void a_table_taken_out_of_one_in_use_may_be_remembered(void **state)
 	assert_int_equal(flushed_to_write(s.l1), 1);
 }
 
+// Not even our own reads may go by what is left of it: the flush does not wait.
+static void a_tables_end_is_flushed_here_at_once(void **state)
+{
+	cpu_this()->cr3 = 0x5000;
+	assert_int_equal(pin(4, s.l4), 0);
+	assert_int_equal(fake_update(s.v, s.l2, 0, 0), 0);
+	tlb_settle(FLUSH_BEFORE_WRITE);
+	fake_cr3_writes = 0;
+	assert_int_equal(frame_get_type(MFN(s.l1), TYPE_WRITABLE, d1), 0);
+	assert_int_equal(fake_cr3_writes, 1);
+	frame_put_type(MFN(s.l1));
+}
+
 static void so_may_all_that_hang_below(void **state)
 {
 	assert_int_equal(pin(4, s.l4), 0);
@@ -541,6 +554,7 @@ int main(void)
 		T(stale_translations),
 		T(the_tables_of_a_root_that_ends_are_nobodys),
 		T(a_table_taken_out_of_one_in_use_may_be_remembered),
+		T(a_tables_end_is_flushed_here_at_once),
 		T(so_may_all_that_hang_below),
 		T(a_flush_in_between_is_enough),
 		T(a_second_life_as_a_table_hides_nothing),
