@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * domains [-c CYCLES] [-d MS] [-k KERNEL] [-m MIB] [-t SECONDS] [-v VCPUS]
- *         WORDS...
+ * domains [-c CYCLES] [-d MS] [-k KERNEL] [-m MIB] [-n COPIES] [-t SECONDS]
+ *         [-v VCPUS] WORDS...
  *
  * Makes paravirtual guests without xl, through the toolstack's own libraries:
  * one for each argument, which is its command line; " self=ID peer=ID" is
- * added, the peer being the next one. All exist before any runs. What they
- * print is shown as "dN: text"; one that ends is destroyed at once, its end
- * shown as "ENDED N how"; -d destroys those that still run after a random time
- * below MS, -t those that run after so many seconds. -c does the whole so
- * often.
+ * added, the peer being the next one; -n makes so many of all. All exist before
+ * any runs. What they print is shown as "dN: text"; one that ends is destroyed
+ * at once, its end shown as "ENDED N how"; -d destroys those that still run after
+ * a random time below MS, -t those that run after so many seconds. Before that
+ * comes the line "RAN N from A to B ms": how many, and the least and the most
+ * processor time of one. -c does the whole so often.
  *
  * The first round is not counted: it fills caches. Then comes the line
  * "DOMAINS left A lost B pages C ms/cycle": domains that are still there, pages
@@ -28,7 +29,7 @@
 #include <xenguest.h>
 #include <xen/io/console.h>
 
-#define MOST 16
+#define MOST 80
 #define PAGE 4096
 #define PATIENCE_MS 60000
 #define SETTLE_MS 5000
@@ -122,7 +123,7 @@ static void build(struct guest *g)
 	xc_dom_release(dom);
 }
 
-static void make_all(char **words)
+static void make_all(char **words, int different)
 {
 	for (int i = 0; i < count; i++) {
 		memset(&guests[i], 0, sizeof(guests[i]));
@@ -132,7 +133,8 @@ static void make_all(char **words)
 		struct guest *g = &guests[i];
 
 		snprintf(g->words, sizeof(g->words), "%s self=%u peer=%u",
-			 words[i], g->id, guests[(i + 1) % count].id);
+			 words[i % different], g->id,
+			 guests[(i + 1) % count].id);
 		build(g);
 	}
 	for (int i = 0; i < count; i++)
@@ -206,6 +208,24 @@ static void look(struct guest *g)
 						: "strangely");
 }
 
+/* Those that still run: the least and the most processor time of one. */
+static void compare(void)
+{
+	xc_dominfo_t info[2 * MOST];
+	int n = xc_domain_getinfo(xc, guests[0].id, 2 * MOST, info);
+	uint64_t least = UINT64_MAX, most = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (info[i].cpu_time < least)
+			least = info[i].cpu_time;
+		if (info[i].cpu_time > most)
+			most = info[i].cpu_time;
+	}
+	printf("RAN %d from %llu to %llu ms\n", n,
+	       (unsigned long long)least / 1000000,
+	       (unsigned long long)most / 1000000);
+}
+
 static void watch(void)
 {
 	long start = now_ms();
@@ -216,6 +236,8 @@ static void watch(void)
 			look(&guests[i]);
 		usleep(1000);
 	}
+	if (running())
+		compare();
 	for (int i = 0; i < count; i++)
 		if (!guests[i].ended)
 			end(&guests[i], "destroyed");
@@ -233,8 +255,8 @@ static uint64_t free_pages(void)
 
 static int others(void)
 {
-	xc_dominfo_t info[64];
-	int n = xc_domain_getinfo(xc, 0, 64, info);
+	xc_dominfo_t info[2 * MOST];
+	int n = xc_domain_getinfo(xc, 0, 2 * MOST, info);
 
 	return n < 0 ? n : n - 1;
 }
@@ -264,9 +286,9 @@ int main(int argc, char **argv)
 {
 	long cycles = 1, start = 0;
 	uint64_t before = 0;
-	int was, c;
+	int was, c, copies = 1;
 
-	while ((c = getopt(argc, argv, "c:d:k:m:t:v:")) != -1) {
+	while ((c = getopt(argc, argv, "c:d:k:m:n:t:v:")) != -1) {
 		switch (c) {
 		case 'c':
 			cycles = atol(optarg);
@@ -280,6 +302,9 @@ int main(int argc, char **argv)
 		case 'm':
 			mib = (unsigned int)atoi(optarg);
 			break;
+		case 'n':
+			copies = atoi(optarg);
+			break;
 		case 't':
 			limit_s = atol(optarg);
 			break;
@@ -290,7 +315,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	count = argc - optind;
+	count = (argc - optind) * copies;
 	if (count < 1 || count > MOST)
 		return 2;
 	xc = xc_interface_open(NULL, NULL, 0);
@@ -302,7 +327,7 @@ int main(int argc, char **argv)
 			before = free_pages();
 			start = now_ms();
 		}
-		make_all(argv + optind);
+		make_all(argv + optind, argc - optind);
 		watch();
 		wait_gone(was);
 	}
