@@ -44,6 +44,7 @@ static int stage_detach(struct domain *d)
 
 static int stage_disconnect(struct domain *d)
 {
+	virq_drop_handler(d);
 	events_domain_destroy(d);
 	pirqs_domain_destroy(d);
 	grant_domain_destroy(d);

@@ -205,6 +205,7 @@ struct domain {
 	// What the control domain decided (domain/domctl.c), under its lock.
 	u32 controller_pauses; // of pause_count, its share
 	bool started; // was unpaused once
+	u32 suspend_port; // its port that tells of its suspension; 0: none
 	bool msr_relaxed; // unknown MSRs read 0 and take writes
 	u32 tsc_mode, tsc_incarnation;
 	u16 sched_weight; // share of processor time, 256 is usual

@@ -36,7 +36,9 @@ domctl_fn domctl_set_affinity, domctl_get_affinity, domctl_set_nodes,
 domctl_fn domctl_max_mem, domctl_page_types, domctl_hypercall_page,
 	domctl_shadow;
 // domctl_access.c: which devices it may touch
-domctl_fn domctl_iomem, domctl_ioports, domctl_no_device;
+domctl_fn domctl_iomem, domctl_ioports, domctl_irq, domctl_no_device;
+// domctl_notify.c: who is told what happens
+domctl_fn domctl_subscribe, domctl_set_virq_handler, domctl_set_debugging;
 // domctl_time.c: its clocks
 domctl_fn domctl_set_time_offset, domctl_set_tsc, domctl_get_tsc;
 // domctl_policy.c: its processor

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// domctl: which device memory and ports a domain may touch. The control domain
-// can give only what it has itself.
+// domctl: which device memory, ports and interrupts a domain may have. The
+// control domain can give only what it has itself.
 #include "domain/domctl.h"
 
 #include "abi/errno.h"
 #include "cpu/cpu.h"
 #include "domain/rangeset.h"
+#include "irq/irq.h"
 
 #define PORTS 0x10000u
 
@@ -45,6 +46,14 @@ int domctl_ioports(const struct domctl *c)
 	if (!rangeset_has(c->caller->domain->ioports, first, first + n - 1))
 		return -EPERM;
 	return change(c->d->ioports, first, first + n - 1, a->allow_access);
+}
+
+// -EINVAL there can be no such pirq, -EPERM not a line of the caller's, -ENOMEM.
+int domctl_irq(const struct domctl *c)
+{
+	const struct xen_domctl_irq_permission *a = &c->op->u.irq_permission;
+
+	return pirq_allow(c->caller->domain, c->d, a->pirq, a->allow_access);
 }
 
 // Handing a device to a domain takes an IOMMU, which we do not drive.

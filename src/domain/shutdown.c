@@ -12,6 +12,14 @@
 
 #define REASON_MAX 160
 
+// Tells that d has stopped. One that has suspended may have a port for that.
+static void announce(struct domain *d)
+{
+	if (d->shutdown_code != SHUTDOWN_suspend || !d->suspend_port ||
+	    port_send(d, d->suspend_port))
+		virq_raise_global(VIRQ_DOM_EXC);
+}
+
 // Completes the shutdown once no vCPU is on a processor, exactly once.
 void domain_shutdown_check(struct domain *d)
 {
@@ -24,7 +32,7 @@ void domain_shutdown_check(struct domain *d)
 		d->is_shut_down = true;
 	lock_put(&shutdown_lock);
 	if (complete)
-		virq_raise_global(VIRQ_DOM_EXC);
+		announce(d);
 }
 
 static no_return void machine_shutdown(u32 code)

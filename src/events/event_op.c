@@ -79,15 +79,6 @@ static i64 bind_interdomain(struct vcpu *v, union event_arg *arg)
 				     &a->local_port);
 }
 
-#define VIRQS_PER_VCPU                                            \
-	(BIT(VIRQ_TIMER) | BIT(VIRQ_DEBUG) | BIT(VIRQ_XENOPROF) | \
-	 BIT(VIRQ_XENPMU))
-
-static bool virq_is_global(u32 virq)
-{
-	return !(VIRQS_PER_VCPU & BIT(virq));
-}
-
 // -EINVAL no such virq, or a global one not on vCPU 0; -ENOENT no such vCPU;
 // -EEXIST bound already; -ENOSPC, -ENOMEM.
 static i64 bind_virq(struct vcpu *self, union event_arg *arg)
@@ -148,26 +139,10 @@ static i64 close_op(struct vcpu *v, union event_arg *arg)
 	return port_close(v->domain, arg->close.port);
 }
 
-// -EINVAL not a port to send by. Nothing happens when nobody is bound yet.
 static i64 send(struct vcpu *v, union event_arg *arg)
 {
-	struct domain *d = v->domain;
-	const struct port *p = port_at(d, arg->send.port);
-	i64 err = 0;
-
-	if (!p)
-		return -EINVAL;
 	count(CNT_EVENT_SEND);
-	// The lock keeps the peer's port connected, and the peer alive.
-	lock_get(&d->event_lock);
-	if (p->state == PORT_INTERDOMAIN)
-		port_raise(p->inter.remote, p->inter.remote_port);
-	else if (p->state == PORT_IPI)
-		port_raise(d, arg->send.port);
-	else if (p->state != PORT_UNBOUND)
-		err = -EINVAL;
-	lock_put(&d->event_lock);
-	return err;
+	return port_send(v->domain, arg->send.port);
 }
 
 static void describe(const struct port *p, struct evtchn_status *s)

@@ -183,17 +183,3 @@ void event_mark_pending(struct vcpu *v)
 	__atomic_store_n(&info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 }
-
-void virq_raise(struct vcpu *v, u32 virq)
-{
-	u32 port = READ_ONCE(v->virq_port[virq]);
-
-	if (port)
-		port_raise(v->domain, port);
-}
-
-void virq_raise_global(u32 virq)
-{
-	if (dom0 && dom0->vcpu[0])
-		virq_raise(dom0->vcpu[0], virq);
-}

@@ -42,10 +42,19 @@ void events_domain_free(struct domain *d); // then: frees the structures
 // Raises a port of d, which is valid: sets the bits, wakes the vCPU. Takes no
 // event lock; may be called with one held.
 void port_raise(struct domain *d, u32 port);
+// Sends by d's port as d itself would. -EINVAL: not a port to send by. Takes the
+// event lock.
+int port_send(struct domain *d, u32 port);
 // Raises a per-vCPU virq; nothing when the guest has not bound it.
 void virq_raise(struct vcpu *v, u32 virq);
-// Raises a global virq of the domain that handles it (dom0).
+// Raises a global virq of the domain that handles it.
 void virq_raise_global(u32 virq);
+// Makes d, and no longer dom0, that domain until it dies. -EINVAL: it is dying,
+// or there is no such virq, or one that every vCPU has for itself. The caller
+// holds domctl's lock, which d's end needs.
+int must_check virq_set_handler(const struct domain *d, u32 virq);
+// dom0 handles again what d did, which is dying.
+void virq_drop_handler(const struct domain *d);
 // Marks the vCPU's upcall pending without a port (after re-registration).
 void event_mark_pending(struct vcpu *v);
 // True when v has an event that it would take now.

@@ -85,6 +85,26 @@ out:
 	return err;
 }
 
+// Nothing happens when nobody is bound yet. The lock keeps the peer's port
+// connected, and the peer alive.
+int port_send(struct domain *d, u32 port)
+{
+	const struct port *p = port_at(d, port);
+	int err = 0;
+
+	if (!p)
+		return -EINVAL;
+	lock_get(&d->event_lock);
+	if (p->state == PORT_INTERDOMAIN)
+		port_raise(p->inter.remote, p->inter.remote_port);
+	else if (p->state == PORT_IPI)
+		port_raise(d, port);
+	else if (p->state != PORT_UNBOUND)
+		err = -EINVAL;
+	lock_put(&d->event_lock);
+	return err;
+}
+
 static void virq_release(struct domain *d, u32 virq, u32 port)
 {
 	struct vcpu *v;

@@ -18,6 +18,9 @@ void port_free(struct domain *d, u32 port);
 // Closes a port of d in any state. -EINVAL when it is not open.
 int port_close(struct domain *d, u32 port);
 
+// A virq of the machine: one domain gets it, and not each vCPU its own.
+bool virq_is_global(u32 virq);
+
 // Clears a port's mask; announces what it held back.
 void port_unmask(struct domain *d, u32 port);
 

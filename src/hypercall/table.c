@@ -4,7 +4,16 @@
 // answered -ENOSYS, which is what callers probe for.
 #include "hypercall/hypercall.h"
 
+#include "abi/errno.h"
 #include "abi/xen.h"
+
+// Performance counters for guests: there are none, which Xen, unless started
+// with vpmu=, says in these words.
+static i64 hc_xenpmu_op(struct vcpu *v maybe_unused,
+			struct hcall *h maybe_unused)
+{
+	return -EOPNOTSUPP;
+}
 
 hypercall_fn *const hypercall_table[HYPERCALL_MAX] = {
 	[__HYPERVISOR_set_trap_table] = hc_set_trap_table,
@@ -37,4 +46,5 @@ hypercall_fn *const hypercall_table[HYPERCALL_MAX] = {
 	[__HYPERVISOR_physdev_op] = hc_physdev_op,
 	[__HYPERVISOR_sysctl] = hc_sysctl,
 	[__HYPERVISOR_domctl] = hc_domctl,
+	[__HYPERVISOR_xenpmu_op] = hc_xenpmu_op,
 };

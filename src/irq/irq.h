@@ -67,12 +67,19 @@ int must_check irq_route_gsi_hv(u32 gsi, u8 vector);
 
 // pirqs (dom0). Errors as the physdev ops of the ABI want them: pirq_bind gives
 // -EINVAL when the pirq is not mapped, -EBUSY when it has a port or its line is
-// the hypervisor's, -ENOSPC without a vector. Lock order: an event_lock may be
+// the hypervisor's or another domain's, -EPERM when d may not have the line,
+// -ENOSPC without a vector. Lock order: an event_lock may be
 // held. Events for a bound pirq come by port_raise(d, port).
 int must_check pirq_bind(struct domain *d, u32 pirq, u32 port, bool share);
 void pirq_unbind(struct domain *d, u32 pirq); // harmless when not bound
 // The guest has served the device: a level line may ring again.
 void pirq_eoi(struct domain *d, u32 pirq);
+// Lets d bind the line that is this pirq of giver's, once it is mapped for d, or
+// forbids it: then a port that it has of it gets no more interrupts. dom0 needs
+// nobody's leave. -EINVAL no such pirq, -EPERM no line that giver has mapped,
+// -ENOMEM.
+int must_check pirq_allow(const struct domain *giver, struct domain *d,
+			  u32 pirq, bool allow);
 // Unmaps all that d has.
 void pirqs_domain_destroy(struct domain *d);
 

@@ -29,6 +29,7 @@ struct pirq {
 
 struct pirq_table {
 	struct pirq pirq[PIRQS_MAX];
+	u64 allowed[PIRQS_MAX / 64]; // lines it may bind; dom0 needs none
 };
 
 // ------------------------------------------------------------------- table
@@ -158,10 +159,16 @@ static void vector_drop(struct pirq *p)
 	p->vector = 0;
 }
 
+static bool may_bind(const struct domain *d, u32 gsi)
+{
+	return d->privileged ||
+	       (gsi < PIRQS_MAX && d->pirqs->allowed[gsi / 64] & BIT(gsi % 64));
+}
+
 // The port is set first: an interrupt may come the moment the line is open.
 static int bind_gsi(struct pirq *p, u32 port)
 {
-	int err = vector_take(p);
+	int err = may_bind(p->domain, p->gsi) ? vector_take(p) : -EPERM;
 
 	if (err)
 		return err;
@@ -236,6 +243,36 @@ static int find_gsi(const struct domain *d, u32 gsi)
 		if (p->kind == PIRQ_GSI && p->gsi == gsi)
 			return (int)n;
 	return -1;
+}
+
+static void allow_locked(struct domain *d, u32 gsi, bool allow)
+{
+	u64 *word = &d->pirqs->allowed[gsi / 64];
+	int n = find_gsi(d, gsi);
+
+	*word = allow ? *word | BIT(gsi % 64) : *word & ~BIT(gsi % 64);
+	if (!allow && n >= 0)
+		unbind_locked(pirq_get(d, (u32)n));
+}
+
+int pirq_allow(const struct domain *giver, struct domain *d, u32 pirq,
+	       bool allow)
+{
+	const struct pirq *p;
+	int err;
+
+	if (pirq >= PIRQS_MAX)
+		return -EINVAL;
+	lock_get(&irq_lock);
+	p = pirq_get_mapped(giver, pirq);
+	if (!p || p->kind != PIRQ_GSI || p->gsi >= PIRQS_MAX)
+		err = -EPERM;
+	else
+		err = table_need(d);
+	if (!err)
+		allow_locked(d, p->gsi, allow);
+	lock_put(&irq_lock);
+	return err;
 }
 
 // A second mapping of a line is the first one again.

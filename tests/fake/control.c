@@ -8,7 +8,9 @@
 
 #include "abi/errno.h"
 #include "cpu/priv.h"
+#include "events/events.h"
 #include "hypercall/hypercall.h"
+#include "irq/irq.h"
 #include "mm/dirty.h"
 
 struct cpu_features cpu_features = {
@@ -234,6 +236,25 @@ int dirty_read(struct domain *d, struct xen_domctl_shadow_op *a, bool clean)
 		return -EINVAL;
 	log_cleaned = clean;
 	a->pages = 7;
+	return 0;
+}
+
+u32 virq_handled, line_allowed;
+
+int virq_set_handler(const struct domain *d, u32 virq)
+{
+	if (virq >= NR_VIRQS || d != &guest)
+		return -EINVAL;
+	virq_handled = virq;
+	return 0;
+}
+
+int pirq_allow(const struct domain *giver, struct domain *d, u32 pirq,
+	       bool allow)
+{
+	if (giver != &control || d != &guest || pirq > 15)
+		return -EPERM;
+	line_allowed = allow ? pirq : 0;
 	return 0;
 }
 

@@ -23,6 +23,8 @@ extern struct domain_config created;
 extern struct domain fresh;
 extern u64 state_set;
 extern bool log_on, log_cleaned;
+extern u32 virq_handled; // by guest
+extern u32 line_allowed; // its pirq, of control's, to guest; 0 none
 
 // The guest as one that was made and has not run: alive, its second vCPU not
 // made yet, paused by nobody.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // uses: src/domain/domctl.c src/domain/domctl_access.c
 // uses: src/domain/domctl_create.c src/domain/domctl_info.c
-// uses: src/domain/domctl_memory.c src/domain/domctl_policy.c
+// uses: src/domain/domctl_memory.c src/domain/domctl_notify.c
+// uses: src/domain/domctl_policy.c
 // uses: src/domain/domctl_sched.c src/domain/domctl_state.c
 // uses: src/domain/domctl_time.c src/domain/domctl_vcpu.c
 // uses: src/domain/rangeset.c

@@ -45,7 +45,7 @@ struct lock shutdown_lock;
 static u32 references; // to roots, descriptor pages and vcpu_info frames
 static u32 pages; // shared with guests
 static u32 restarts; // what is preemptible stops that often first
-static u32 dom_exc, marked, dumps;
+static u32 dom_exc, suspend_told, marked, dumps;
 static bool detachable, quiet;
 static jmp_buf machine_end;
 static enum { POWEROFF = 1, RESTART, STOP } ended;
@@ -225,6 +225,21 @@ void virq_raise_global(u32 virq)
 {
 	assert_int_equal(virq, VIRQ_DOM_EXC);
 	dom_exc++;
+}
+
+void virq_drop_handler(const struct domain *d)
+{
+	assert_int_not_equal(d->dying, DOMAIN_ALIVE);
+}
+
+#define SUSPEND_PORT 7
+
+int port_send(struct domain *d, u32 port)
+{
+	if (port != SUSPEND_PORT)
+		return -EINVAL;
+	suspend_told++;
+	return 0;
 }
 
 void pirqs_domain_destroy(struct domain *d)
@@ -721,6 +736,30 @@ static void shutdown_completes_when_the_last_vcpu_is_off(void **state)
 	destroy(d);
 }
 
+static void
+who_subscribed_is_told_of_a_suspension_and_of_nothing_else(void **state)
+{
+	static const struct {
+		u32 port, reason, exceptions, told;
+	} c[] = {
+		{SUSPEND_PORT, SHUTDOWN_suspend, 0, 1},
+		{SUSPEND_PORT, SHUTDOWN_reboot, 1, 0},
+		{SUSPEND_PORT + 1, SHUTDOWN_suspend, 1, 0},
+		{0, SHUTDOWN_suspend, 1, 0},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(c); i++) {
+		struct domain *d = create(3);
+
+		dom_exc = suspend_told = 0;
+		d->suspend_port = c[i].port;
+		domain_shutdown(d, c[i].reason);
+		assert_int_equal(dom_exc, c[i].exceptions);
+		assert_int_equal(suspend_told, c[i].told);
+		destroy(d);
+	}
+}
+
 static void a_crash_is_told_once_with_registers(void **state)
 {
 	struct domain *d = create(3);
@@ -802,6 +841,7 @@ int main(void)
 		TEST(a_domain_ends_in_stages),
 		TEST(dom0_cannot_be_destroyed),
 		TEST(shutdown_completes_when_the_last_vcpu_is_off),
+		TEST(who_subscribed_is_told_of_a_suspension_and_of_nothing_else),
 		TEST(a_crash_is_told_once_with_registers),
 		TEST(dom0s_end_is_the_machines),
 		TEST(a_dead_domains_table_is_nobodys),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // uses: src/domain/domctl.c src/domain/domctl_access.c
 // uses: src/domain/domctl_create.c src/domain/domctl_info.c
-// uses: src/domain/domctl_memory.c src/domain/domctl_policy.c
+// uses: src/domain/domctl_memory.c src/domain/domctl_notify.c
+// uses: src/domain/domctl_policy.c
 // uses: src/domain/domctl_sched.c src/domain/domctl_state.c
 // uses: src/domain/domctl_time.c src/domain/domctl_vcpu.c
 // uses: src/domain/rangeset.c
@@ -582,6 +583,46 @@ static void only_what_one_has_can_be_given(void **state)
 	assert_int_equal(call(XEN_DOMCTL_assign_device, 5), -EOPNOTSUPP);
 }
 
+static int line(u8 pirq, bool allow)
+{
+	op.u.irq_permission = (struct xen_domctl_irq_permission){
+		.pirq = pirq, .allow_access = allow};
+	return call(XEN_DOMCTL_irq_permission, 5);
+}
+
+static void lines_are_given_and_taken(void **state)
+{
+	assert_int_equal(line(4, true), 0);
+	assert_int_equal(line_allowed, 4);
+	assert_int_equal(line(4, false), 0);
+	assert_int_equal(line_allowed, 0);
+	assert_int_equal(line(16, true), -EPERM);
+	assert_int_equal(call(XEN_DOMCTL_irq_permission, 0), -EINVAL);
+	assert_int_equal(call(XEN_DOMCTL_irq_permission, 6), -ESRCH);
+}
+
+// --------------------------------------------------------------- who is told
+
+static void others_are_told(void **state)
+{
+	op.u.subscribe.port = 12;
+	assert_int_equal(call(XEN_DOMCTL_subscribe, 5), 0);
+	assert_int_equal(guest.suspend_port, 12);
+	op.u.subscribe.port = 0;
+	assert_int_equal(call(XEN_DOMCTL_subscribe, 5), 0);
+	assert_int_equal(guest.suspend_port, 0);
+	op.u.set_virq_handler.virq = VIRQ_DOM_EXC;
+	assert_int_equal(call(XEN_DOMCTL_set_virq_handler, 5), 0);
+	assert_int_equal(virq_handled, VIRQ_DOM_EXC);
+	op.u.set_virq_handler.virq = NR_VIRQS;
+	assert_int_equal(call(XEN_DOMCTL_set_virq_handler, 5), -EINVAL);
+	op.u.setdebugging.enable = 0;
+	assert_int_equal(call(XEN_DOMCTL_setdebugging, 5), 0);
+	op.u.setdebugging.enable = 1;
+	assert_int_equal(call(XEN_DOMCTL_setdebugging, 5), -EOPNOTSUPP);
+	assert_int_equal(call(XEN_DOMCTL_setdebugging, 0), -EINVAL);
+}
+
 // ------------------------------------------------------------------ processor
 
 static xen_cpuid_leaf_t leaves[256];
@@ -748,6 +789,8 @@ int main(void)
 		TEST(memory_limits),
 		TEST(written_pages_are_logged),
 		TEST(only_what_one_has_can_be_given),
+		TEST(lines_are_given_and_taken),
+		TEST(others_are_told),
 		TEST(policies_are_read_back_cut_down),
 		TEST(bad_policies_change_nothing),
 		TEST(clocks_and_sizes),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uses: src/events/events.c src/events/interdomain.c src/events/event_op.c
-// uses: tests/fake/core.c
+// uses: src/events/virq.c tests/fake/core.c
 //
 // Event channels: each error the ABI names, the bits that reach the guest, and
 // three domains doing random things against a plain model of what is connected
@@ -273,6 +273,53 @@ static void global_virqs_go_to_dom0(void **state)
 	assert_int_equal(bind_vcpu(0, (u32)port, 1), 0);
 	virq_raise_global(VIRQ_CONSOLE);
 	assert_true(take(0, 1, (u32)port));
+}
+
+static void a_global_virq_goes_to_its_handler_while_that_lives(void **state)
+{
+	i64 port = bind_virq(0, VIRQ_DOM_EXC, 0);
+	i64 theirs = bind_virq(1, VIRQ_DOM_EXC, 0);
+
+	assert_int_equal(virq_set_handler(&domain[1], NR_VIRQS), -EINVAL);
+	assert_int_equal(virq_set_handler(&domain[1], ~0u), -EINVAL);
+	assert_int_equal(virq_set_handler(&domain[1], VIRQ_TIMER), -EINVAL);
+	assert_int_equal(virq_set_handler(&domain[1], VIRQ_DOM_EXC), 0);
+	virq_raise_global(VIRQ_DOM_EXC);
+	assert_true(take(1, 0, (u32)theirs));
+	assert_false(take(0, 0, (u32)port));
+	domain[1].dying = DOMAIN_DYING;
+	virq_raise_global(VIRQ_DOM_EXC);
+	assert_true(take(0, 0, (u32)port));
+	assert_int_equal(virq_set_handler(&domain[1], VIRQ_DOM_EXC), -EINVAL);
+	virq_drop_handler(&domain[1]);
+	domain[1].dying = DOMAIN_ALIVE; // another with the same number
+	virq_raise_global(VIRQ_DOM_EXC);
+	assert_true(take(0, 0, (u32)port));
+	assert_false(take(1, 0, (u32)theirs));
+}
+
+static void a_handler_may_be_there_before_its_vcpus(void **state)
+{
+	assert_int_equal(virq_set_handler(&domain[2], VIRQ_CONSOLE), 0);
+	domain[2].vcpu[0] = NULL;
+	virq_raise_global(VIRQ_CONSOLE);
+	domain[2].vcpu[0] = &vcpu[2][0];
+	virq_raise_global(VIRQ_CONSOLE);
+	assert_int_equal(kicks, 0);
+	virq_drop_handler(&domain[2]);
+}
+
+static void a_domains_port_is_sent_by_for_it(void **state)
+{
+	u32 port = (u32)alloc_unbound(0, DOMID_SELF, 1);
+	u32 theirs = (u32)bind_interdomain(1, 0, port);
+
+	take(1, 0, theirs);
+	assert_int_equal(port_send(&domain[1], theirs), 0);
+	assert_true(take(0, 0, port));
+	assert_int_equal(port_send(&domain[1], theirs + 1), -EINVAL);
+	assert_int_equal(port_send(&domain[1], 0), -EINVAL);
+	assert_int_equal(port_send(&domain[1], ~0u), -EINVAL);
 }
 
 // -------------------------------------------------------------------- errors
@@ -653,6 +700,9 @@ int main(void)
 		TEST(re_registration_marks_everything),
 		TEST(a_virq_reaches_its_vcpu_when_it_is_bound),
 		TEST(global_virqs_go_to_dom0),
+		TEST(a_global_virq_goes_to_its_handler_while_that_lives),
+		TEST(a_handler_may_be_there_before_its_vcpus),
+		TEST(a_domains_port_is_sent_by_for_it),
 		TEST(sub_ops_that_there_are_not_are_enosys),
 		TEST(arguments_that_cannot_be_read_are_efault),
 		TEST(bind_virq_errors),

@@ -38,6 +38,7 @@ static struct vcpu vcpu = {.domain = &control};
 static struct vcpu other_vcpu = {.domain = &other};
 
 static u32 chip[8];
+static struct domain *expected = &control; // to be told of interrupts
 static u32 raised, eois;
 static int msi_error, msi_masked, msi_programmed, msi_restored;
 
@@ -62,14 +63,14 @@ void apic_eoi(void)
 
 void port_raise(struct domain *d, u32 port)
 {
-	assert_ptr_equal(d, &control);
+	assert_ptr_equal(d, expected);
 	assert_int_equal(irq_lock.held, 0);
 	raised = port;
 }
 
 struct domain *domain_find(domid_t id)
 {
-	return id == 0 ? &control : NULL;
+	return id == 0 ? &control : id == 1 ? &other : NULL;
 }
 
 u32 pci_conf_read(u16 bdf, u32 reg, u32 bytes)
@@ -246,6 +247,58 @@ static void lines_have_one_pirq_and_one_user(void **state)
 	assert_int_equal(unmap(-1), -EINVAL);
 	assert_int_equal(unmap(ISA_LINE), 0);
 	assert_int_equal(eoi(PIRQS_MAX), -EINVAL);
+}
+
+static int map_for_other(int gsi)
+{
+	struct physdev_map_pirq m = {.domid = 1,
+				     .type = MAP_PIRQ_TYPE_GSI,
+				     .index = gsi,
+				     .pirq = gsi};
+
+	return call(PHYSDEVOP_map_pirq, &m);
+}
+
+static void a_guest_binds_only_lines_that_it_was_given(void **state)
+{
+	assert_int_equal(map_for_other(ISA_LINE), 0);
+	assert_int_equal(pirq_bind(&other, ISA_LINE, 8, false), -EPERM);
+	assert_int_equal(pirq_allow(&control, &other, PIRQS_MAX, true),
+			 -EINVAL);
+	assert_int_equal(pirq_allow(&control, &other, ISA_LINE, true), -EPERM);
+	assert_int_equal(map_gsi(ISA_LINE, -1), ISA_LINE);
+	assert_int_equal(pirq_allow(&control, &other, ISA_LINE, true), 0);
+
+	expected = &other;
+	assert_int_equal(pirq_bind(&other, ISA_LINE, 8, false), 0);
+	assert_int_equal(pirq_bind(&control, ISA_LINE, 5, false), -EBUSY);
+	raised = 0;
+	irq_dispatch(pirq_vector(&other, ISA_LINE));
+	assert_int_equal(raised, 8);
+
+	// Taken back, it is silent, and dom0's to bind.
+	assert_int_equal(pirq_allow(&control, &other, ISA_LINE, false), 0);
+	assert_true(line_masked(ISA_LINE));
+	assert_int_equal(pirq_bind(&other, ISA_LINE, 8, false), -EPERM);
+	assert_int_equal(pirq_bind(&control, ISA_LINE, 5, false), 0);
+	expected = &control;
+	pirqs_domain_destroy(&other);
+	assert_null(other.pirqs);
+	pirqs_domain_destroy(&control);
+}
+
+static void leave_may_come_before_the_mapping(void **state)
+{
+	assert_int_equal(map_gsi(PCI_LINE, -1), PCI_LINE);
+	fake_alloc_fails = 1;
+	assert_int_equal(pirq_allow(&control, &other, PCI_LINE, true), -ENOMEM);
+	assert_int_equal(pirq_allow(&control, &other, PCI_LINE, true), 0);
+	assert_int_equal(pirq_bind(&other, PCI_LINE, 8, false), -EINVAL);
+	assert_int_equal(map_for_other(PCI_LINE), 0);
+	assert_int_equal(pirq_bind(&other, PCI_LINE, 8, false), 0);
+	pirqs_domain_destroy(&other);
+	assert_true(line_masked(PCI_LINE));
+	pirqs_domain_destroy(&control);
 }
 
 static void wiring_is_told_once(void **state)
@@ -426,6 +479,8 @@ int main(void)
 		cmocka_unit_test(unmask_notify_ends_what_is_unmasked),
 		cmocka_unit_test(edge_line_goes_on),
 		cmocka_unit_test(lines_have_one_pirq_and_one_user),
+		cmocka_unit_test(a_guest_binds_only_lines_that_it_was_given),
+		cmocka_unit_test(leave_may_come_before_the_mapping),
 		cmocka_unit_test(wiring_is_told_once),
 		cmocka_unit_test(message_is_masked_until_bound),
 		cmocka_unit_test(several_messages_for_one_device_are_refused),

@@ -75,6 +75,7 @@ static void unknown_sub_ops(void)
 	expect_rc("callback_op", callback_op(99, NULL), -XEN_ENOSYS);
 	expect_rc("physdev_op", physdev_op(99, NULL), -XEN_ENOSYS);
 	expect_rc("mmuext_op", mmuext1(99, 0), -XEN_ENOSYS);
+	expect_rc("xenpmu_op", HCALL(xenpmu_op, 0, 0, 0, 0), -XEN_EOPNOTSUPP);
 	expect_rc("mmuext_op 14", mmuext1(14, 0), -XEN_ENOSYS);
 }
 
