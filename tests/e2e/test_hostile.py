@@ -31,6 +31,8 @@ PAIRS = [
     ("flood-events", "pass", "flooded", "pass"),
     ("giver", "pass", "taker", "pass"),
     ("lender", "pass", "dies-with-it", "pass"),
+    ("revoker", "pass", "keeper", "pass"),
+    ("copier", "pass", "copied", "pass"),
     ("crash", "crash", "victim", "pass"),
 ]
 CYCLES = 200

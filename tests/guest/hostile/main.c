@@ -223,6 +223,10 @@ static void instructions(void)
 
 static void of_others(domid_t dom)
 {
+	/* They return how much was done; Xen says 0, and not why. */
+	static const u32 change[] = {XENMEM_populate_physmap,
+				     XENMEM_increase_reservation,
+				     XENMEM_decrease_reservation};
 	struct sched_remote_shutdown stop = {dom, SHUTDOWN_poweroff};
 	struct xen_memory_reservation more = {
 		.nr_extents = 1,
@@ -238,9 +242,9 @@ static void of_others(domid_t dom)
 	set_xen_guest_handle(more.extent_start, &pfn);
 	set_xen_guest_handle(table.frame_list, &frame);
 	refused("shutdown", dom, sched_op(SCHEDOP_remote_shutdown, &stop));
-	refused("memory", dom, memory_op(XENMEM_populate_physmap, &more));
-	refused("memory", dom, memory_op(XENMEM_increase_reservation, &more));
-	refused("memory", dom, memory_op(XENMEM_decrease_reservation, &more));
+	for (u32 i = 0; i < ARRAY_SIZE(change); i++)
+		check(memory_op(change[i], &more) <= 0, "memory of domain %u",
+		      dom);
 	refused("its size", dom, memory_op(XENMEM_current_reservation, &dom));
 	refused("its map", dom, memory_op(XENMEM_add_to_physmap, &map));
 	if (!grant_table_op(GNTTABOP_setup_table, &table, 1))
@@ -624,6 +628,161 @@ static void dies_with_it(void)
 	nap(200 * MS);
 }
 
+/*
+ * A word in a page that both have mapped, to take turns by. All that is written
+ * there is even, so that it makes the page no worse a page table.
+ */
+#define TURN 1
+#define ANSWER 2
+enum { TAKEN_BACK = 2, LET_GO = 4 };
+
+static u64 contents(u32 i)
+{
+	return PATTERN + 2 * (u64)i;
+}
+
+static void wait_turn(const volatile u64 *page, u64 turn)
+{
+	u64 end = now_ns() + 60 * SECOND;
+
+	while (page[TURN] != turn) {
+		require(now_ns() < end, "the peer did not do its part");
+		nap(5 * MS);
+	}
+}
+
+static bool can_be_table(u64 *page)
+{
+	bool can;
+
+	page_make_ro(page);
+	can = !pin(1, page);
+	if (can)
+		mmuext1(MMUEXT_UNPIN_TABLE, va_mfn(page));
+	page_make_rw(page);
+	return can;
+}
+
+/*
+ * Takes its grants back while the peer has them mapped, without asking: the
+ * entries are empty, or grant another page to somebody else. The peer can write
+ * the old ones all the same, so they cannot become page tables; once it has let
+ * go of them, they can.
+ */
+static void revoker(void)
+{
+	u64 end = now_ns() + 120 * SECOND;
+	u64 *secret = page_alloc();
+
+	give();
+	wait_used(true);
+	for (u32 i = 0; i < PAGES; i++) {
+		grant_set(FIRST_REF + i, i & 1 ? GTF_permit_access : 0, self,
+			  va_mfn(secret));
+		given[i][0] = contents(i);
+		check(!can_be_table(given[i]),
+		      "page %u is a table, and the peer can write it", i);
+	}
+	given[0][TURN] = TAKEN_BACK;
+	wait_turn(given[0], LET_GO);
+	for (u32 i = 0; i < PAGES; i++) {
+		expect_eq("what the peer wrote", given[i][ANSWER], 2 * i);
+		while (!can_be_table(given[i])) {
+			require(now_ns() < end, "page %u is not given back", i);
+			nap(5 * MS);
+		}
+	}
+	expect_eq("a page that nobody was given", secret[ANSWER], 0);
+}
+
+/* Keeps what it has mapped, whatever the entries say since, and no more. */
+static void keeper(void)
+{
+	take();
+	wait_turn(test_page(0), TAKEN_BACK);
+	for (u32 i = 0; i < PAGES; i++) {
+		volatile u64 *p = test_page(i);
+
+		expect_eq("the page that was mapped", p[0], contents(i));
+		p[ANSWER] = 2 * i;
+	}
+	((volatile u64 *)test_page(0))[TURN] = LET_GO;
+	for (u32 i = 0; i < PAGES; i++)
+		expect_eq("unmap",
+			  (u64)grant_unmap(taken[i], (u64)test_page(i), 0), 0);
+}
+
+#define FILLED 0x1111111111111111
+
+/*
+ * What copies may reach of a peer's pages: the first is granted, the second for
+ * reading only, the third not at all.
+ */
+static void copied(void)
+{
+	u64 end = now_ns() + 60 * SECOND;
+
+	for (u32 i = 0; i < 3; i++) {
+		given[i] = page_alloc();
+		memset(given[i], (u8)FILLED, PAGE_SIZE);
+	}
+	grant_set(FIRST_REF + 1, GTF_permit_access | GTF_readonly, peer,
+		  va_mfn(given[1]));
+	grant_set(FIRST_REF, GTF_permit_access, peer, va_mfn(given[0]));
+	while (((volatile u64 *)given[0])[PAGE_SIZE / 8 - 1] == FILLED) {
+		require(now_ns() < end, "the peer copied nothing");
+		nap(5 * MS);
+	}
+	for (u32 i = 0; i < 3; i++)
+		for (u32 k = 0; k < PAGE_SIZE / 8 - (i == 0); k++)
+			expect_eq("beside the copy", given[i][k], FILLED);
+	expect_eq("the copy", given[0][PAGE_SIZE / 8 - 1], PATTERN);
+}
+
+static int copy_to(u32 ref, u64 *from, u32 offset, u32 len)
+{
+	struct gnttab_copy copy = {
+		.source.u.gmfn = va_mfn(from),
+		.source.domid = DOMID_SELF,
+		.dest.u.ref = ref,
+		.dest.domid = peer,
+		.dest.offset = (u16)offset,
+		.len = (u16)len,
+		.flags = GNTCOPY_dest_gref,
+	};
+
+	return grant_copy(copy);
+}
+
+/* When the peer is there: all that must fail, then what ends its part. */
+static void copier(void)
+{
+	static const struct {
+		u32 ref, offset, len;
+	} bad[] = {
+		{FIRST_REF, 4096, 1},     {FIRST_REF, 4095, 2},
+		{FIRST_REF, 1, 4096},     {FIRST_REF, 65535, 1},
+		{FIRST_REF, 2, 65535},    {FIRST_REF + 1, 0, 8},
+		{FIRST_REF + 2, 0, 8},    {FIRST_REF + 3, 0, 8},
+		{FIRST_REF + 4096, 0, 8}, {~0u, 0, 8},
+	};
+	u64 end = now_ns() + 60 * SECOND;
+	u64 *from = page_alloc();
+
+	memset(from, (u8)FILLED, PAGE_SIZE);
+	while (copy_to(FIRST_REF, from, 0, 8)) {
+		require(now_ns() < end, "no grant to copy to");
+		nap(5 * MS);
+	}
+	memset(from, 0xee, PAGE_SIZE);
+	for (u32 i = 0; i < ARRAY_SIZE(bad); i++)
+		refused("copy", i,
+			copy_to(bad[i].ref, from, bad[i].offset, bad[i].len));
+	from[0] = PATTERN;
+	expect_rc("the last copy", copy_to(FIRST_REF, from, PAGE_SIZE - 8, 8),
+		  0);
+}
+
 /* A crash in the most helpless way: no stack for the exception. */
 static void crash(void)
 {
@@ -733,6 +892,8 @@ static const struct {
 	void (*fn)(void);
 } roles[] = {
 	{"busy", busy},
+	{"copied", copied},
+	{"copier", copier},
 	{"crash", crash},
 	{"dies-with-it", dies_with_it},
 	{"exhaust", exhaust},
@@ -743,9 +904,11 @@ static const struct {
 	{"giver", giver},
 	{"grants", grants},
 	{"idle", idle},
+	{"keeper", keeper},
 	{"lender", lender},
 	{"ports", ports},
 	{"privileged", privileged},
+	{"revoker", revoker},
 	{"spin", spin},
 	{"taker", taker},
 	{"victim", victim},
