@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""make run, as one types it on a terminal: what the README promises."""
+
+import os
+
+import pexpect
+import pytest
+
+import machine
+
+GUESTS = ["debian-1", "linux-6.12-2"]
+LOG = os.path.join(machine.LOGS, "e2e", "run.log")
+
+
+@pytest.fixture
+def terminal(request):
+    """make run with two guests; its end is QEMU's."""
+    os.makedirs(os.path.dirname(LOG), exist_ok=True)
+    with open(LOG, "w", encoding="latin1") as log:
+        child = pexpect.spawn(
+            "make", ["--no-print-directory", "run", "GUESTS=%d" % len(GUESTS)],
+            cwd=machine.TOP, encoding="latin1", logfile=log,
+            timeout=120 * machine.SCALE)
+        yield child
+        child.close(force=True)
+    if not request.node.failed:
+        os.unlink(LOG)
+
+
+def test_two_guests_beside_dom0(terminal):
+    """Both up and listed; the hints for console and network are right."""
+    m = terminal
+    m.expect("RINGFORT-TOOLS-UP", timeout=300 * machine.SCALE)
+    for name in GUESTS:
+        m.expect(name + r" is up, 10\.99\.0\.\d+ ",
+                 timeout=400 * machine.SCALE)
+    m.expect(r"Domain-0 +0 +512 +1 ")
+    for name in GUESTS:
+        m.expect(r"\n%s +\d+ +\d+ +1 " % name)
+    m.expect(r"xl console (\S+) +its console")
+    console = m.match[0].partition(" its")[0].strip()
+    m.expect(r"ping -c 3 10\.99\.0\.\d+")
+    ping = m.match[0]
+    m.expect("dom0 [^ ]* # ")
+    m.sendline(ping)
+    m.expect("3 packets received")
+    m.sendline(console)
+    m.sendline("")
+    m.expect("guest [^ ]* # ")
+    m.sendline("uname -r")
+    m.expect(r"[\r\n]6\.12\.")
+    m.send("\x1d")
+    m.expect("dom0 [^ ]* # ")
+    m.sendline("poweroff")
+    m.expect(pexpect.EOF)
+    m.close()
+    assert m.exitstatus == 0
