@@ -15,7 +15,8 @@ import pytest
 
 import machine
 from conftest import KERNELS
-from toolstack import fine, free_memory, nothing_left, states, until
+from toolstack import (audit, fine, free_memory, nothing_left, states,
+                       until)
 
 GUEST_KERNELS = KERNELS + ["6.1-cloud"]
 GRUB = "/usr/lib/grub-xen/grub-x86_64-xen.bin"
@@ -63,6 +64,7 @@ def dom0_files():
         "/guest/file": bytes(16 << 20),
         "/etc/xen/debian": config("debian", "6.1", root=True),
         "/etc/xen/grub": config("grub", root=True),
+        "/etc/xen/plain": config("plain", "6.1"),
     }
     for k in GUEST_KERNELS:
         files["/guest/vmlinuz-" + k] = machine.kernel(k)
@@ -248,6 +250,150 @@ def test_two_guests_talk(tools):
             FILES["/srv/large"])
     fine(m, "xl shutdown -w first", timeout=240)
     shut_down(m, "second")
+
+
+# ------------------------------------------------- devices of a running guest
+
+IN_GUEST = "i=0; until %s; do sleep 0.3; i=$((i + 1)); [ $i -lt 200 ] || " \
+    "break; done; %s"
+
+
+def there(guest, path):
+    """Wait in a guest until its driver has made a device."""
+    guest.run(IN_GUEST % ("[ -e %s ]" % path, "[ -e %s ]" % path))
+
+
+def gone(guest, path):
+    guest.run(IN_GUEST % ("[ ! -e %s ]" % path, "[ ! -e %s ]" % path))
+
+
+def attach_disk(m, guest_name, disk):
+    name = disk.split(",")[1]
+    fine(m, "xl block-attach %s %s" % (guest_name, disk), timeout=120)
+    listed = fine(m, "xl block-list %s" % guest_name)
+    assert len(listed.splitlines()) == 2, listed
+    return name
+
+
+def detach_disk(m, guest_name, name):
+    fine(m, "xl block-detach %s %s" % (guest_name, name), timeout=120)
+    assert fine(m, "xl block-list " + guest_name).split()[:1] == ["Vdev"]
+
+
+@pytest.mark.parametrize("disk, place", [
+    ("phy:/dev/disk/data,xvdb,w", "/dev/disk/data"),
+    ("file:/guest/file,xvdc,w", "/guest/file"),
+])
+def test_disk_comes_and_goes(tools, disk, place):
+    """Attached to a running guest, which writes to it; detached, dom0 reads
+    that; attached again, so does the guest."""
+    m = tools
+    with Console(m, "xl create -c /etc/xen/plain") as guest:
+        guest.up()
+    name = attach_disk(m, "plain", disk)
+    read = "dd if=/dev/%s bs=64k count=128 skip=5 2>/dev/null | sha256sum" % (
+        name)
+    with Console(m, "xl console plain") as guest:
+        guest.wake()
+        there(guest, "/dev/" + name)
+        guest.run("wget -q -O - http://10.99.0.1/large | "
+                  "dd of=/dev/%s bs=64k seek=5 conv=fsync" % name)
+        guest.run("echo 3 >/proc/sys/vm/drop_caches")
+        assert guest.run(read).split()[0] == sha256(FILES["/srv/large"])
+    detach_disk(m, "plain", name)
+    seen = fine(m, "echo 3 >/proc/sys/vm/drop_caches; dd if=%s bs=64k "
+                "count=128 skip=5 2>/dev/null | sha256sum" % place)
+    assert seen.split()[0] == sha256(FILES["/srv/large"])
+    with Console(m, "xl console plain") as guest:
+        guest.wake()
+        gone(guest, "/dev/" + name)
+    attach_disk(m, "plain", disk)
+    with Console(m, "xl console plain") as guest:
+        guest.wake()
+        there(guest, "/dev/" + name)
+        assert guest.run(read).split()[0] == sha256(FILES["/srv/large"])
+    detach_disk(m, "plain", name)
+    shut_down(m, "plain")
+
+
+def test_interface_comes_and_goes(tools):
+    """A second one, on a bridge of its own, so that what is sent by its
+    address goes through it; then a third in its place."""
+    m = tools
+    fine(m, "brctl addbr xenbr1 && ip addr add 10.99.2.1/24 dev xenbr1 && "
+         "ip link set xenbr1 up")
+    with Console(m, "xl create -c /etc/xen/plain") as guest:
+        address = guest.up()
+        guest.run("wget -q -O /srv/large http://10.99.0.1/large")
+    for _ in range(2):
+        fine(m, "xl network-attach plain bridge=xenbr1", timeout=120)
+        assert len(fine(m, "xl network-list plain").splitlines()) == 3
+        with Console(m, "xl console plain") as guest:
+            guest.wake()
+            there(guest, "/sys/class/net/eth1")
+            guest.run("ip addr add 10.99.2.2/24 dev eth1; ip link set eth1 up")
+            assert fetched(m, "10.99.2.1", "/large") == sha256(
+                FILES["/srv/large"])
+            assert int(guest.run("cat /sys/class/net/eth1/statistics/rx_bytes"
+                                 )) > len(FILES["/srv/large"])
+        assert fetched(m, "10.99.2.2", "/large") == sha256(
+            FILES["/srv/large"])
+        fine(m, "xl network-detach plain 1", timeout=120)
+        assert len(fine(m, "xl network-list plain").splitlines()) == 2
+        until(m, "[ $(ls /sys/class/net | grep -c '^vif') = 1 ]", seconds=60)
+        with Console(m, "xl console plain") as guest:
+            guest.wake()
+            gone(guest, "/sys/class/net/eth1")
+    assert fetched(m, address, "/large") == sha256(FILES["/srv/large"])
+    fine(m, "ip link set xenbr1 down; brctl delbr xenbr1")
+    shut_down(m, "plain")
+
+
+# ---------------------------------------------------------- destroyed at work
+
+WRITES = "(while :; do dd if=/dev/zero of=/dev/%s bs=64k count=512 " \
+    "oflag=direct; done) >/dev/null 2>&1 &"
+FETCHES = "(while :; do wget -q -O /dev/null http://10.99.0.1/large; done) " \
+    ">/dev/null 2>&1 &"
+SENT = "cat /sys/class/net/vif$(xl domid data).0/statistics/%s"
+
+
+def grows(m, command):
+    """Wait in dom0's shell until a number has become larger, twice."""
+    for _ in range(2):
+        was = fine(m, command).split()[-1]
+        until(m, "[ $(%s) -gt %s ]" % (command, was), seconds=60)
+
+
+def test_destroyed_with_requests_in_flight(tools):
+    """A guest is destroyed while it writes to two disks and while packets
+    come and go: another guest does not notice, nothing stays mapped, and the
+    disks and the bridge serve the next one."""
+    m = tools
+    with Console(m, "xl create -c /etc/xen/plain") as guest:
+        witness = guest.up()
+        guest.run("wget -q -O /srv/large http://10.99.0.1/large")
+    before = free_memory(m)
+    for _ in range(3):
+        with Console(m, "xl create -c /etc/xen/data-6.1") as guest:
+            address = guest.up()
+            guest.run("dd if=/dev/zero of=/srv/zeros bs=1M count=32")
+            for work in WRITES % "xvdb", WRITES % "xvdc", FETCHES:
+                guest.run("true; " + work)
+        m.run("(while wget -q -O /dev/null http://%s/zeros; do :; done) "
+              ">/dev/null 2>&1 &" % address)
+        for stack in "rx_bytes", "tx_bytes":
+            grows(m, SENT % stack)
+        grows(m, "awk '{ print $7 }' /sys/block/$(readlink /dev/disk/data | "
+              "sed s,.*/,,)/stat")
+        fine(m, "xl destroy data", timeout=120)
+        until(m, "[ $(xl list | wc -l) = 3 ]", seconds=60)
+        m.run("killall wget")
+        until(m, "[ $(ls /sys/class/net | grep -c '^vif') = 1 ]", seconds=60)
+        assert free_memory(m) == before
+        audit(m)
+        assert fetched(m, witness, "/large") == sha256(FILES["/srv/large"])
+    shut_down(m, "plain")
 
 
 def test_eight_guests(tools):
