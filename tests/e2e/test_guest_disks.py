@@ -254,17 +254,13 @@ def test_two_guests_talk(tools):
 
 # ------------------------------------------------- devices of a running guest
 
-IN_GUEST = "i=0; until %s; do sleep 0.3; i=$((i + 1)); [ $i -lt 200 ] || " \
-    "break; done; %s"
-
-
 def there(guest, path):
-    """Wait in a guest until its driver has made a device."""
-    guest.run(IN_GUEST % ("[ -e %s ]" % path, "[ -e %s ]" % path))
+    """Wait until the guest, whose console this is, has made a device."""
+    until(guest.m, "[ -e %s ]" % path, seconds=60)
 
 
 def gone(guest, path):
-    guest.run(IN_GUEST % ("[ ! -e %s ]" % path, "[ ! -e %s ]" % path))
+    until(guest.m, "[ ! -e %s ]" % path, seconds=60)
 
 
 def attach_disk(m, guest_name, disk):
@@ -352,9 +348,8 @@ def test_interface_comes_and_goes(tools):
 # ---------------------------------------------------------- destroyed at work
 
 WRITES = "(while :; do dd if=/dev/zero of=/dev/%s bs=64k count=512 " \
-    "oflag=direct; done) >/dev/null 2>&1 &"
-FETCHES = "(while :; do wget -q -O /dev/null http://10.99.0.1/large; done) " \
-    ">/dev/null 2>&1 &"
+    "oflag=direct; done >/dev/null 2>&1 &)"
+FETCHES = "(while wget -q -O /dev/null http://%s; do :; done >/dev/null 2>&1 &)"
 SENT = "cat /sys/class/net/vif$(xl domid data).0/statistics/%s"
 
 
@@ -378,10 +373,10 @@ def test_destroyed_with_requests_in_flight(tools):
         with Console(m, "xl create -c /etc/xen/data-6.1") as guest:
             address = guest.up()
             guest.run("dd if=/dev/zero of=/srv/zeros bs=1M count=32")
-            for work in WRITES % "xvdb", WRITES % "xvdc", FETCHES:
-                guest.run("true; " + work)
-        m.run("(while wget -q -O /dev/null http://%s/zeros; do :; done) "
-              ">/dev/null 2>&1 &" % address)
+            guest.run(WRITES % "xvdb")
+            guest.run(WRITES % "xvdc")
+            guest.run(FETCHES % "10.99.0.1/large")
+        fine(m, FETCHES % (address + "/zeros"))
         for stack in "rx_bytes", "tx_bytes":
             grows(m, SENT % stack)
         grows(m, "awk '{ print $7 }' /sys/block/$(readlink /dev/disk/data | "

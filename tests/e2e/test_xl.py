@@ -102,20 +102,12 @@ def refuses(m, command, says):
     assert re.search(says, output), output
 
 
-def wait_for(m, condition, seconds=60):
-    """In dom0's shell, until the condition, a command, succeeds."""
-    seconds *= machine.SCALE
-    fine(m, "timeout %d sh -c \"until %s; do sleep 0.3; done\"" % (
-        seconds, condition.replace('"', r'\"').replace("$", r"\$")),
-         timeout=seconds + 20)
-
-
 def row(text, name, column):
     """A column of the line of a table that begins with name."""
     return re.search("^%s .*" % name, text, re.M)[0].split()[column]
 
 
-def in_guest(m, command, until=""):
+def in_guest(m, command, says=""):
     """What a command prints in the guest; repeated until that matches.
 
     Short commands: what is typed passes dom0's console and the guest's, and
@@ -128,7 +120,7 @@ def in_guest(m, command, until=""):
         m.expect("guest [^ ]* # ")
         for _ in range(50):
             said.append(m.run(command)[1])
-            if re.search(until, said[-1], re.M):
+            if re.search(says, said[-1], re.M):
                 return
             m.silence(0.3)
     attached(m, "xl console one", ask)
@@ -230,14 +222,14 @@ def test_vcpu_pin(xl):
 
 def test_vcpu_set(dom0, xl):
     """A vCPU is taken away; the guest may have it back when it wants."""
-    wait_for(dom0, "xl vcpu-list one | grep -q '^one .* 1 .* -b- '")
+    until(dom0, "xl vcpu-list one | grep -q '^one .* 1 .* -b- '")
     xl("xl vcpu-set one 1")
-    wait_for(dom0, "xl vcpu-list one | grep -q ' 1 .* --p '")
+    until(dom0, "xl vcpu-list one | grep -q ' 1 .* --p '")
     assert in_guest(dom0, "nproc").strip() == "1"
     xl("xl vcpu-set one 2")
     assert in_guest(dom0, "echo 1 >/sys/devices/system/cpu/cpu1/online; "
-                    "nproc", until="^2$").split()[-1] == "2"
-    wait_for(dom0, "xl vcpu-list one | grep -q ' 1 .* [-r][-b]- '")
+                    "nproc", says="^2$").split()[-1] == "2"
+    until(dom0, "xl vcpu-list one | grep -q ' 1 .* [-r][-b]- '")
     refuses(dom0, "xl vcpu-set one 3", "overcommmitting|more than")
 
 
@@ -264,7 +256,7 @@ def test_line_and_ports_for_a_guest(dom0, xl):
     xl(give + "'irqs=[\"3\"]'")
     xl("xl destroy two")
     refuses(dom0, give + "'irqs=[\"1000\"]'", "access to irq 1000")
-    wait_for(dom0, "[ $(xl list | wc -l) = 3 ]")
+    until(dom0, "[ $(xl list | wc -l) = 3 ]")
     assert free_memory(dom0) == before
 
 
@@ -284,7 +276,7 @@ def test_memory(dom0, xl):
     """Down, up beyond what it began with, and back."""
     for size in 100, 150, 128:
         xl("xl mem-set one %d" % size)
-        wait_for(dom0, "xl list one | grep -q '^one  *[0-9]*  *%d '" % size)
+        until(dom0, "xl list one | grep -q '^one  *[0-9]*  *%d '" % size)
     xl("xl mem-max one 170")
     most = row(xl("xentop -b -i 1 | grep MEM -A 9"), " +one", 6)
     assert int(most) == (170 + 1) * 1024
@@ -336,7 +328,7 @@ def test_unsupported(dom0, name):
     status, output = dom0.run("xl create /etc/xen/%s 2>&1" % name)
     assert status != 0
     assert re.search(UNSUPPORTED[name][1], output), output
-    wait_for(dom0, "[ $(xl list | wc -l) = 3 ]")
+    until(dom0, "[ $(xl list | wc -l) = 3 ]")
     assert free_memory(dom0) == before
     assert set(states(dom0)) == {"Domain-0", "one"}
 
@@ -345,9 +337,9 @@ def test_reboot(dom0, xl):
     """A new domain takes its place and asks for the same."""
     before = xl("xl domid one").strip()
     xl("xl reboot -F one")
-    wait_for(dom0, "[ \"$(xl domid one 2>/dev/null)\" -gt %s ] 2>/dev/null"
+    until(dom0, "[ \"$(xl domid one 2>/dev/null)\" -gt %s ] 2>/dev/null"
           % before, 60)
-    wait_for(dom0, "xl vcpu-list one | grep -q '^one .* 1 .* [-r][-b]- '", 60)
+    until(dom0, "xl vcpu-list one | grep -q '^one .* 1 .* [-r][-b]- '", 60)
     attached(dom0, "xl console one", lambda: (
         dom0.send("\n"), dom0.expect("guest [^ ]* # ")))
     assert row(xl("xl list one"), "one", 2) == "128"
@@ -380,8 +372,8 @@ def test_debians_tsx(dom0):
 def test_destroy(dom0, xl):
     """And with it everything the guest had: the last story."""
     xl("xl shutdown -F -w one", timeout=120)
-    wait_for(dom0, "[ $(xl list | wc -l) = 2 ]")
+    until(dom0, "[ $(xl list | wc -l) = 2 ]")
     xl("xl create -p /etc/xen/one; xl destroy one")
-    wait_for(dom0, "[ $(xl list | wc -l) = 2 ]")
+    until(dom0, "[ $(xl list | wc -l) = 2 ]")
     assert free_memory(dom0) == dom0.free
     audit(dom0)
