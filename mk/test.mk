@@ -22,6 +22,7 @@ check:
 test:
 	@tools/setup build run test
 	+@$(MAKE) --no-print-directory all
+	+@$(MAKE) --no-print-directory all CC=clang B=build/clang
 	@tests/run
 
 e2e:

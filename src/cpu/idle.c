@@ -26,10 +26,12 @@ static void poll(struct cpu *c, u64 until)
 
 static u64 adapt(u64 poll_ns, u64 took)
 {
+	u64 more = max(2 * poll_ns, POLL_MIN_NS);
+
 	if (took <= poll_ns)
 		return poll_ns;
 	if (took <= POLL_MAX_NS)
-		return min(max(2 * poll_ns, POLL_MIN_NS), POLL_MAX_NS);
+		return min(more, POLL_MAX_NS);
 	return poll_ns > POLL_MIN_NS ? poll_ns / 2 : 0;
 }
 

@@ -59,11 +59,12 @@ static u32 cores_of(u32 *id_bits)
 
 static void from_counts(struct cpu_topology *t)
 {
-	u32 logical = 1, id_bits;
+	u32 logical = 1, id_bits, cores;
 
 	if (cpu_features.leaf1_d & LEAF1_D_HTT)
 		logical = max(cpuid(1, 0).b >> 16 & 0xff, 1u);
-	t->cores_per_socket = max(min(cores_of(&id_bits), logical), 1u);
+	cores = min(cores_of(&id_bits), logical);
+	t->cores_per_socket = max(cores, 1u);
 	t->threads_per_core = logical / t->cores_per_socket;
 	t->core_shift = bits_for(t->threads_per_core);
 	t->socket_shift =
