@@ -66,7 +66,7 @@ def test_nmi_storm(boot, program, mode):
     m.dom0_up()
     m.shell()
     with nmi_storm(m):
-        m.run("for load in 'fork 30' 'syscall 200000' 'memory 3'; do "
+        m.run("for load in 'fork 60' 'syscall 400000' 'memory 6'; do "
               "load $load >/tmp/said || echo $load; done >/tmp/failed",
               timeout=240)
     status, output = m.run("cat /tmp/failed; grep NMI: /proc/interrupts")

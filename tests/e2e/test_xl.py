@@ -16,7 +16,7 @@ import image
 import machine
 from toolstack import (KERNEL, audit, alive, attached, config, fine,
                        free_memory, guest_initramfs, guest_up, states,
-                       toolstack)
+                       toolstack, until)
 
 pytestmark = pytest.mark.xdist_group("xl")
 
