@@ -103,7 +103,7 @@ SECTIONS {
 		bss_start = .;
 		HOT(.bss .bss.*)
 		*(.bss.cpu_features .bss.dirty_logs .bss.section_limit)
-		*(.bss.section_map)
+		*(.bss.section_run .bss.section_map)
 		*(.bss .bss.*)
 		. = ALIGN(PERCPU_SIZE);
 		KEEP(*(.early_block))

@@ -146,8 +146,7 @@ static const struct form *find_form(u16 opcode, u8 extension)
 	return NULL;
 }
 
-// Where the frame has them, by the number that the encoding uses.
-static const u8 register_offset[16] = {
+const u8 register_offset[16] = {
 	offsetof(struct regs, rax), offsetof(struct regs, rcx),
 	offsetof(struct regs, rdx), offsetof(struct regs, rbx),
 	offsetof(struct regs, rsp), offsetof(struct regs, rbp),
@@ -157,11 +156,6 @@ static const u8 register_offset[16] = {
 	offsetof(struct regs, r12), offsetof(struct regs, r13),
 	offsetof(struct regs, r14), offsetof(struct regs, r15),
 };
-
-static u64 *register_of(struct regs *r, u8 number)
-{
-	return (u64 *)(void *)((char *)r + register_offset[number & 15]);
-}
 
 static u64 read_register(const struct regs *r, u8 number)
 {
@@ -253,30 +247,8 @@ static bool is_bit_op(enum write_op op)
 	return op == WRITE_BTS || op == WRITE_BTR || op == WRITE_BTC;
 }
 
-// XCHG of eight bytes at a plain register's address: how Linux takes an entry
-// away, and so nine in ten of the writes that come here. The rules below say the
-// same of it in five times the time.
-static bool decode_plain_xchg(struct write_insn *w, const u8 *code,
-			      const struct regs *r)
-{
-	u8 rex = code[0], modrm = code[2], rm = modrm & 7;
-
-	if ((rex & 0xf8) != 0x48 || code[1] != 0x87 || modrm >> 6 || rm == 4 ||
-	    rm == 5)
-		return false;
-	*w = (struct write_insn){
-		.op = WRITE_XCHG,
-		.size = 8,
-		.reg = (u8)((modrm >> 3) | (rex & 4) << 1),
-		.length = 3,
-	};
-	w->source = read_register(r, w->reg);
-	w->address = read_register(r, (u8)(rm | (rex & 1) << 3));
-	return true;
-}
-
-static bool decode_any(struct write_insn *w, const u8 *code, size_t n,
-		       const struct regs *r)
+bool decode_write(struct write_insn *w, const u8 *code, size_t n,
+		  const struct regs *r)
 {
 	struct cursor c = {.code = code, .n = min(n, (size_t)INSN_MAX)};
 	struct prefixes p = read_prefixes(&c);
@@ -300,13 +272,6 @@ static bool decode_any(struct write_insn *w, const u8 *code, size_t n,
 	if (is_bit_op(w->op))
 		resolve_bit(w, f);
 	return !c.over;
-}
-
-bool decode_write(struct write_insn *w, const u8 *code, size_t n,
-		  const struct regs *r)
-{
-	return (n >= 3 && decode_plain_xchg(w, code, r)) ||
-	       decode_any(w, code, n, r);
 }
 
 // Four-byte writes to a register clear its upper half, shorter ones keep it.

@@ -33,6 +33,27 @@ struct write_insn {
 	u64 source; // value of the register or constant; bit mask for BT*
 };
 
+// Where a frame has registers, by the number that encodings use.
+extern const u8 register_offset[16];
+
+static inline u64 *register_of(struct regs *r, u8 number)
+{
+	return (u64 *)(void *)((char *)r + register_offset[number & 15]);
+}
+
+// XCHG of eight bytes at a plain register's address: how Linux takes an entry
+// away, and so nine in ten of all. True if code, from the lowest byte up,
+// begins with it: the numbers of the register exchanged and that of the address.
+#define PLAIN_XCHG_BYTES 3
+static inline bool decode_plain_xchg(u64 code, u8 *reg, u8 *base)
+{
+	u8 rex = (u8)code, modrm = (u8)(code >> 16), rm = modrm & 7;
+
+	*reg = (u8)((modrm >> 3) | (rex & 4) << 1);
+	*base = (u8)(rm | (rex & 1) << 3);
+	return (code & 0xc0fff8) == 0x8748 && rm != 4 && rm != 5;
+}
+
 // Decodes code (n bytes of it are there) with the registers r. False for any
 // other instruction, for FS, GS and 32-bit addresses, and when n is too small.
 bool must_check decode_write(struct write_insn *w, const u8 *code, size_t n,

@@ -34,10 +34,8 @@ static bool has_upcall(const struct vcpu *v)
 	return event_deliverable(v) || unlikely(READ_ONCE(v->nmi_pending));
 }
 
-void guest_exit(struct regs *r)
+static no_inline void exit_pending(struct cpu *c, struct regs *r)
 {
-	struct cpu *c = cpu_this();
-
 	for (;;) {
 		while (unlikely(READ_ONCE(c->pending) || !c->curr)) {
 			do_pending(c, r);
@@ -52,6 +50,15 @@ void guest_exit(struct regs *r)
 		if (!READ_ONCE(c->pending))
 			break;
 	}
+}
+
+// Mostly there is nothing: then it is over soon.
+void guest_exit(struct regs *r)
+{
+	struct cpu *c = cpu_this();
+
+	if (READ_ONCE(c->pending) || !c->curr || has_upcall(c->curr))
+		exit_pending(c, r);
 	if (RF_DEBUG)
 		lock_check_none();
 	c->work = 0;

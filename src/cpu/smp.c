@@ -25,11 +25,6 @@ void cpu_count_add(u32 cpu)
 	nr_cpus = max(nr_cpus, cpu + 1);
 }
 
-u32 lock_self(void)
-{
-	return cpu_this()->id + 1;
-}
-
 // A flush serves those who asked before it began. Who asks meanwhile may have
 // changed his tables too late for it, and gets the next one.
 static void flush_if_asked(struct cpu *c)
@@ -78,7 +73,7 @@ static void flush_interrupt(void *arg maybe_unused)
 // ------------------------------------------------------------- standing still
 
 static u32
-	park_owner; // 1 + id of who wants the others to stand still, 0: nobody
+	park_owner; // cpu_block() of who wants the others to stand still, 0: nobody
 static bool standing; // they are to stand now
 static u32 parked; // how many do
 
@@ -91,7 +86,7 @@ bool cpus_park(void)
 {
 	u32 nobody = 0, others = 0;
 
-	if (!__atomic_compare_exchange_n(&park_owner, &nobody, lock_self(),
+	if (!__atomic_compare_exchange_n(&park_owner, &nobody, cpu_block(),
 					 false, __ATOMIC_SEQ_CST,
 					 __ATOMIC_SEQ_CST))
 		return false;

@@ -167,7 +167,6 @@ static void guest_int80(struct vcpu *v, struct regs *r)
 }
 
 static void (*const guest_traps[32])(struct vcpu *v, struct regs *r) = {
-	[VEC_PF] = guest_page_fault,
 	[VEC_GP] = guest_protection_fault,
 	[VEC_UD] = guest_invalid_opcode,
 	[VEC_NM] = fpu_nm_fault,
@@ -182,7 +181,9 @@ void trap_entry(struct regs *r)
 		return;
 	}
 	v = vcpu_this();
-	if (guest_traps[r->vector])
+	if (likely(r->vector == VEC_PF))
+		guest_page_fault(v, r);
+	else if (guest_traps[r->vector])
 		guest_traps[r->vector](v, r);
 	else
 		bounce_trap(v, r, (u8)r->vector, r->error);

@@ -31,6 +31,20 @@ bool guest_range_ok(gva_t va, u64 bytes)
 	return end >= va && (end <= HV_START || va >= HV_END);
 }
 
+static bool get_four(u8 *to, gva_t src)
+{
+	u64 a, b, c, d;
+
+	if (!uaccess_loadq(&a, src) || !uaccess_loadq(&b, src + 8) ||
+	    !uaccess_loadq(&c, src + 16) || !uaccess_loadq(&d, src + 24))
+		return false;
+	put_word(to, a);
+	put_word(to + 8, b);
+	put_word(to + 16, c);
+	put_word(to + 24, d);
+	return true;
+}
+
 int guest_read(void *dst, gva_t src, size_t bytes)
 {
 	u8 *to = dst;
@@ -39,6 +53,9 @@ int guest_read(void *dst, gva_t src, size_t bytes)
 	if (!guest_range_ok(src, bytes))
 		return -EFAULT;
 	tlb_settle(FLUSH_BEFORE_READ);
+	for (; bytes >= 32; bytes -= 32, src += 32, to += 32)
+		if (!get_four(to, src))
+			return -EFAULT;
 	for (; bytes >= 8; bytes -= 8, src += 8, to += 8) {
 		if (!uaccess_loadq(&value, src))
 			return -EFAULT;
@@ -48,6 +65,24 @@ int guest_read(void *dst, gva_t src, size_t bytes)
 		if (!uaccess_loadb(to, src))
 			return -EFAULT;
 	return 0;
+}
+
+int guest_read_word(u64 *dst, gva_t src)
+{
+	if (!guest_range_ok(src, sizeof(*dst)))
+		return -EFAULT;
+	tlb_settle(FLUSH_BEFORE_READ);
+	return uaccess_loadq(dst, src) ? 0 : -EFAULT;
+}
+
+int guest_read_pair(u64 dst[2], gva_t src)
+{
+	if (!guest_range_ok(src, 2 * sizeof(*dst)))
+		return -EFAULT;
+	tlb_settle(FLUSH_BEFORE_READ);
+	return uaccess_loadq(&dst[0], src) && uaccess_loadq(&dst[1], src + 8)
+		       ? 0
+		       : -EFAULT;
 }
 
 int guest_write(gva_t dst, const void *src, size_t bytes)

@@ -11,5 +11,9 @@
 int must_check guest_read(void *dst, gva_t src, size_t bytes);
 int must_check guest_write(gva_t dst, const void *src, size_t bytes);
 
+// guest_read() of one and of two words.
+int must_check guest_read_word(u64 *dst, gva_t src);
+int must_check guest_read_pair(u64 dst[2], gva_t src);
+
 // True when [va, va+bytes) is outside the hypervisor's slots and does not wrap.
 bool guest_range_ok(gva_t va, u64 bytes);

@@ -11,6 +11,7 @@
 #include "abi/xen.h"
 #include "cpu/percpu.h"
 #include "domain/domain.h"
+#include "mm/mm.h"
 
 #define SYSCALL_BYTES 2
 
@@ -38,19 +39,24 @@ static void repeat(struct regs *r, const struct hcall *h)
 	r->r9 = h->arg[5];
 }
 
-void hypercall_entry(struct vcpu *v, struct regs *r)
+static void enter(struct vcpu *v, struct regs *r)
 {
 	struct hcall h = {
 		.nr = r->rax,
 		.arg = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9},
 	};
-	i64 result;
+	i64 result = hypercall_call(v, &h);
 
-	cpu_this()->work = 0;
-	v->hypercalls++;
-	result = hypercall_call(v, &h);
 	if (h.restart)
 		repeat(r, &h);
 	else
 		r->rax = (u64)result;
+}
+
+void hypercall_entry(struct vcpu *v, struct regs *r)
+{
+	cpu_this()->work = 0;
+	v->hypercalls++;
+	if (r->rax != __HYPERVISOR_mmu_update || !mmu_update_usual(v, r))
+		enter(v, r);
 }

@@ -6,6 +6,7 @@
 // (docs/locks.md), which debug builds check at every lock (cpu/lockcheck.c).
 #pragma once
 
+#include "hw/percpu.h"
 #include "lib/bug.h"
 #include "lib/types.h"
 
@@ -39,7 +40,7 @@ enum lock_class {
 };
 
 struct lock {
-	u32 held; // 0 free, else 1 + cpu id of the holder
+	u32 held; // 0 free, else cpu_block() of the holder
 	u32 class; // enum lock_class
 };
 
@@ -56,7 +57,6 @@ static inline void lock_init(struct lock *l, enum lock_class class)
 // Called in every round of a failed acquisition (cpu/smp.c; a pause and an
 // answer to pending requests of other processors).
 void lock_spin(void);
-u32 lock_self(void); // 1 + id of this processor
 
 // Debug builds only: this processor is about to wait for l, which it may not if
 // it holds one that comes later; it has taken l; it is about to let go.
@@ -75,7 +75,7 @@ static inline void lock_get(struct lock *l)
 
 	if (RF_DEBUG)
 		lock_check_wait(l);
-	while (!__atomic_compare_exchange_n(&l->held, &free, lock_self(), false,
+	while (!__atomic_compare_exchange_n(&l->held, &free, cpu_block(), false,
 					    __ATOMIC_ACQUIRE,
 					    __ATOMIC_RELAXED)) {
 		free = 0;
@@ -91,7 +91,7 @@ static inline bool lock_try(struct lock *l)
 {
 	u32 free = 0;
 	bool taken =
-		__atomic_compare_exchange_n(&l->held, &free, lock_self(), false,
+		__atomic_compare_exchange_n(&l->held, &free, cpu_block(), false,
 					    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 
 	if (RF_DEBUG && taken)
@@ -110,5 +110,5 @@ static inline void lock_put(struct lock *l)
 // True when this processor holds the lock.
 static inline bool lock_mine(const struct lock *l)
 {
-	return __atomic_load_n(&l->held, __ATOMIC_RELAXED) == lock_self();
+	return __atomic_load_n(&l->held, __ATOMIC_RELAXED) == cpu_block();
 }

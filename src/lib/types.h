@@ -81,6 +81,7 @@ static inline maddr_t mfn_maddr(mfn_t m)
 #define must_check __attribute__((warn_unused_result))
 #define no_return _Noreturn
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
+#define no_inline __attribute__((noinline))
 #define maybe_unused __attribute__((unused))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

@@ -6,14 +6,9 @@
 // the common case of all hypercalls.
 
 #include "abi/errno.h"
-#include "mm/shadow.h"
-#include "mm/priv.h"
+#include "mm/l1.h"
 #include "mm/tlb.h"
 
-#define AD_BITS (PTE_A | PTE_D)
-
-// Bits that decide what a level 1 entry holds, or whether it may.
-#define L1_TARGET (PTE_P | PTE_ADDR | PTE_RW | PTE_PWT | PTE_PCD | PTE_PAT)
 #define TABLE_TARGET (PTE_P | PTE_ADDR)
 
 static bool same_target(u32 level, mfn_t own, u64 a, u64 b)
@@ -48,19 +43,8 @@ static void drop(struct vcpu *v, u32 level, mfn_t own, u64 old, u64 value)
 		bug("neither a page nor the table itself is undone");
 }
 
-// The processor may set A and D at any time.
-static void write_keeping_ad(u64 *entry, u64 value)
-{
-	u64 old = READ_ONCE(*entry);
-
-	while (!__atomic_compare_exchange_n(entry, &old,
-					    value | (old & AD_BITS), false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-		;
-}
-
-int entry_change(struct vcpu *v, const struct map_ask *ask,
-		 const struct entry_change *c)
+static int change_any(struct vcpu *v, const struct map_ask *ask,
+		      const struct entry_change *c)
 {
 	u64 *entry = (u64 *)mfn_virt(c->table) + c->index;
 	u64 old = READ_ONCE(*entry);
@@ -85,21 +69,53 @@ int entry_change(struct vcpu *v, const struct map_ask *ask,
 	return 0;
 }
 
-int entry_exchange(const struct map_ask *ask, u64 *entry, u64 old, u64 value)
+int entry_change(struct vcpu *v, const struct map_ask *ask,
+		 const struct entry_change *c)
+{
+	if (c->level == 1 &&
+	    likely(l1_change(ask, c->table, c->index, c->value, c->keep_ad)))
+		return 0;
+	return change_any(v, ask, c);
+}
+
+// False: A or D were set meanwhile.
+static inline bool exchange(const struct map_ask *ask, u64 *entry, u64 old,
+			    u64 value)
+{
+	if (!__atomic_compare_exchange_n(entry, &old, value, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return false;
+	shadow_entry_gone(ask->d, virt_mfn(entry),
+			  (u32)((u64)entry / sizeof(u64) % ENTRIES));
+	return true;
+}
+
+static int exchange_any(const struct map_ask *ask, u64 *entry, u64 old,
+			u64 value)
 {
 	const struct entry_change c = {.table = MFN_NONE, .level = 1};
-	u64 expected = old;
 	int err = take(ask, &c, old, &value);
 
 	if (err)
 		return err;
-	if (!__atomic_compare_exchange_n(entry, &expected, value, false,
-					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+	if (!exchange(ask, entry, old, value)) {
 		drop(NULL, 1, MFN_NONE, value, old);
 		return -EAGAIN;
 	}
-	shadow_entry_gone(ask->d, virt_mfn(entry),
-			  (u32)((u64)entry / sizeof(u64) % ENTRIES));
 	drop(NULL, 1, MFN_NONE, old, value);
+	return 0;
+}
+
+int entry_exchange(const struct map_ask *ask, u64 *entry, u64 old, u64 value)
+{
+	u64 forced = l1_forced(value);
+
+	if (unlikely(!ask->of) || !l1_take(ask->owner, old, forced))
+		return exchange_any(ask, entry, old, value);
+	if (!exchange(ask, entry, old, forced)) {
+		l1_drop(forced, old);
+		return -EAGAIN;
+	}
+	l1_drop(old, forced);
 	return 0;
 }

@@ -17,12 +17,8 @@
 
 #include "abi/errno.h"
 #include "console/console.h"
-#include "cpu/cpu.h"
+#include "mm/l1.h"
 #include "mm/m2p.h"
-#include "mm/priv.h"
-#include "mm/quick.h"
-
-#define CACHE_BITS (PTE_PWT | PTE_PCD | PTE_PAT)
 
 bool entry_is_ours(u32 level, u32 index)
 {
@@ -97,7 +93,7 @@ static int page_get(const struct map_ask *ask, u64 *entry)
 
 	if (unlikely(!quick_is_ram(mfn)))
 		return device_get(ask, entry);
-	if (unlikely((*entry & CACHE_BITS) && !ask->d->privileged))
+	if (unlikely((*entry & L1_CACHE) && !ask->d->privileged))
 		return refuse(ask, *entry, "cache attributes", -EINVAL);
 	if (unlikely(!(ask->of && quick_get(mfn, ask->owner)) &&
 		     !get_shared(ask, *entry)))
@@ -138,25 +134,13 @@ int entry_get(const struct map_ask *ask, u32 level, u32 index, mfn_t own,
 			  : table_get(ask, level, own, *entry);
 }
 
-static void page_put(u64 entry)
-{
-	mfn_t mfn = entry_mfn(entry);
-
-	if (!quick_is_ram(mfn))
-		return;
-	if (!(entry & PTE_RW) || quick_type_put(mfn))
-		quick_put(mfn);
-	else
-		frame_put_type(mfn);
-}
-
 int entry_put(u32 level, mfn_t own, u64 entry)
 {
 	mfn_t mfn = entry_mfn(entry);
 	int err;
 
 	if (level == 1) {
-		page_put(entry);
+		l1_put(entry);
 		return 0;
 	}
 	if (level == 4 && mfn_eq(mfn, own))

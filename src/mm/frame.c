@@ -20,7 +20,7 @@
 	(((DIRECT_END - DIRECT_BASE) >> PAGE_SHIFT) >> SECTION_SHIFT)
 
 u64 section_map[MAX_SECTIONS / 64];
-u64 section_limit;
+u64 section_limit, section_run;
 
 u64 frame_limit(void)
 {
@@ -103,7 +103,7 @@ void frames_init(void)
 	const struct ram_range *r;
 
 	memset(section_map, 0, sizeof(section_map));
-	section_limit = 0;
+	section_limit = section_run = 0;
 	for (u32 i = 0; (r = ram_range(i)) != NULL; i++) {
 		u64 last = (r->end - 1) >> SECTION_SHIFT;
 
@@ -111,6 +111,9 @@ void frames_init(void)
 			cover(s);
 		section_limit = r->end;
 	}
+	while (section_run < section_limit && frame_covered(section_run))
+		section_run += BIT(SECTION_SHIFT);
+	section_run = min(section_run, section_limit);
 }
 
 bool frame_get(mfn_t mfn, u16 owner)

@@ -106,6 +106,8 @@ int must_check type_put(mfn_t mfn);
 // that d may map (domain_shares_frame) counts as d's for TYPE_WRITABLE.
 int must_check frame_get_type(mfn_t mfn, enum frame_type type,
 			      struct domain *d);
+// type_put of a frame that is no table: that is never preempted.
+void type_put_page(mfn_t mfn);
 // Drops both. Not for page tables of level 2 and up.
 void frame_put_type(mfn_t mfn);
 // A vCPU's root: reference and type of level 4. They take d's lock themselves.
@@ -290,6 +292,10 @@ void mm_dump(void);
 // Hypercalls, see hypercall/hypercall.h for the form.
 struct hcall;
 i64 hc_mmu_update(struct vcpu *v, struct hcall *h);
+// The commonest of all hypercalls: an mmu_update of one level 1 entry of the
+// caller's own. True: r was that, it is done, and its result is in r. False:
+// nothing has been done.
+bool mmu_update_usual(struct vcpu *v, struct regs *r);
 i64 hc_mmuext_op(struct vcpu *v, struct hcall *h);
 i64 hc_update_va_mapping(struct vcpu *v, struct hcall *h);
 i64 hc_memory_op(struct vcpu *v, struct hcall *h);

@@ -10,8 +10,7 @@
 #include "cpu/uaccess.h"
 #include "hypercall/hypercall.h"
 #include "mm/dirty.h"
-#include "mm/priv.h"
-#include "mm/quick.h"
+#include "mm/l1.h"
 
 // Frames that are no tables (yet) are written plainly. Kernels fill a whole
 // table so before they pin it, so the frame is held until a request is about
@@ -42,7 +41,7 @@ static int write_plain(const struct mmu_update *req, const struct domain *d,
 		       mfn_t *held)
 {
 	mfn_t mfn = maddr_mfn(req->ptr);
-	int err = mfn_eq(mfn, *held) ? 0 : plain_hold(mfn, d, held);
+	int err = plain_hold(mfn, d, held);
 
 	if (!err)
 		WRITE_ONCE(*(u64 *)maddr_virt(req->ptr), req->val);
@@ -84,8 +83,6 @@ static int update_one(struct vcpu *v, const struct map_ask *ask,
 	u32 type = req->ptr & (sizeof(u64) - 1);
 
 	req->ptr -= type;
-	if (type == MMU_NORMAL_PT_UPDATE && mfn_eq(maddr_mfn(req->ptr), *held))
-		return write_plain(req, ask->d, held);
 	plain_release(held);
 	switch (type) {
 	case MMU_NORMAL_PT_UPDATE:
@@ -98,6 +95,55 @@ static int update_one(struct vcpu *v, const struct map_ask *ask,
 	default:
 		return -ENOSYS;
 	}
+}
+
+static bool is_plain_write(const struct mmu_update *req, mfn_t held)
+{
+	return mfn_eq(maddr_mfn(req->ptr), held) &&
+	       req->ptr % sizeof(u64) == MMU_NORMAL_PT_UPDATE;
+}
+
+// How many of the n are for the frame that is held: done.
+static u32 run_plain(const struct mmu_update *req, u32 n, mfn_t held)
+{
+	u32 i = 0;
+
+	for (; i < n && is_plain_write(&req[i], held); i++)
+		WRITE_ONCE(*(u64 *)maddr_virt(req[i].ptr), req[i].val);
+	return i;
+}
+
+// How many of the n are usual ones for the same level 1 table: done.
+static u32 run_l1(const struct map_ask *ask, const struct mmu_update *req,
+		  u32 n)
+{
+	mfn_t table = maddr_mfn(req->ptr);
+	u32 i = 0;
+
+	if (!quick_is_l1(table, ask->d->id))
+		return 0;
+	for (; i < n && mfn_eq(maddr_mfn(req[i].ptr), table); i++) {
+		u32 type = req[i].ptr % sizeof(u64);
+
+		if (type > MMU_PT_UPDATE_NO_TRANSLATE ||
+		    type == MMU_MACHPHYS_UPDATE ||
+		    !l1_change(ask, table, req[i].ptr >> 3 & (ENTRIES - 1),
+			       req[i].val, type == MMU_PT_UPDATE_PRESERVE_AD))
+			break;
+	}
+	return i;
+}
+
+// Does one or more of the n; how many, or the error of the first. Most lists
+// have runs for one page.
+static int update_some(struct vcpu *v, const struct map_ask *ask,
+		       struct mmu_update *req, u32 n, mfn_t *held)
+{
+	u32 done = mfn_is_none(*held) ? run_l1(ask, req, n)
+				      : run_plain(req, n, *held);
+	int err = done ? 0 : update_one(v, ask, req, held);
+
+	return err ? err : (int)max(done, 1u);
 }
 
 // Up to CHUNK of the n requests of a list; how many, 0 when not even one is
@@ -119,53 +165,62 @@ static int update_all(struct vcpu *v, const struct map_ask *ask, gva_t list,
 	struct mmu_update req[CHUNK];
 	mfn_t held = MFN_NONE;
 	u32 i = 0, have = 0;
-	int err = 0;
+	int some = 0;
 
 	lock_get(&ask->d->lock);
-	while (*done < n && !err) {
+	while (*done < n) {
 		if (i == have) {
 			i = 0;
 			have = read_some(req, list + *done * sizeof(*req),
 					 n - *done);
 		}
-		err = have ? update_one(v, ask, &req[i++], &held) : -EFAULT;
-		if (err)
+		some = have ? update_some(v, ask, &req[i], have - i, &held)
+			    : -EFAULT;
+		if (some < 0)
 			break;
-		++*done;
-		if (preempt_due(1) && (*done < n || undo_pending(v)))
-			err = -ERESTART;
+		i += (u32)some;
+		*done += (u32)some;
+		if (preempt_due((u32)some) && (*done < n || undo_pending(v))) {
+			some = -ERESTART;
+			break;
+		}
 	}
 	plain_release(&held);
 	lock_put(&ask->d->lock);
 	count_more(CNT_MMU_UPDATE, *done);
-	return err;
+	return min(some, 0);
 }
 
-// The commonest of all hypercalls: a caller's own level 1 entry, alone, and no
-// count to be told. False: not that, and nothing has been done.
-static bool update_single(struct vcpu *v, const struct hcall *h, i64 *err)
+static bool is_usual(const struct vcpu *v, const struct regs *r)
+{
+	return r->rsi == 1 && !r->rdx && (u32)r->r10 == DOMID_SELF &&
+	       !undo_pending(v);
+}
+
+// One request, no count to be told, and nothing else to be done before.
+bool mmu_update_usual(struct vcpu *v, struct regs *r)
 {
 	struct domain *d = v->domain;
-	struct map_ask ask = {.d = d, .of = d, .owner = d->id};
-	struct entry_change c = {.level = 1};
-	struct mmu_update req;
-	bool ours = false;
+	const struct map_ask ask = {.d = d, .of = d, .owner = d->id};
+	u64 req[2]; // struct mmu_update
+	bool done;
+	mfn_t table;
 
-	if (h->arg[1] != 1 || h->arg[2] || (u32)h->arg[3] != DOMID_SELF ||
-	    guest_read(&req, h->arg[0], sizeof(req)) ||
-	    req.ptr % sizeof(u64) != MMU_NORMAL_PT_UPDATE)
+	if (!is_usual(v, r) || guest_read_pair(req, r->rdi) ||
+	    req[0] % sizeof(u64) != MMU_NORMAL_PT_UPDATE)
 		return false;
-	c.table = maddr_mfn(req.ptr);
-	c.index = req.ptr >> 3 & (ENTRIES - 1);
-	c.value = req.val;
+	table = maddr_mfn(req[0]);
 	lock_get(&d->lock);
-	if (likely(quick_is_l1(c.table, d->id))) {
-		ours = true;
-		count(CNT_MMU_UPDATE);
-		*err = entry_change(v, &ask, &c);
-	}
+	done = quick_is_l1(table, d->id) &&
+	       l1_change(&ask, table, req[0] >> 3 & (ENTRIES - 1), req[1],
+			 false);
 	lock_put(&d->lock);
-	return ours;
+	if (unlikely(!done))
+		return false;
+	count_nth(CNT_HYPERCALL, __HYPERVISOR_mmu_update);
+	count(CNT_MMU_UPDATE);
+	r->rax = 0;
+	return true;
 }
 
 i64 hc_mmu_update(struct vcpu *v, struct hcall *h)
@@ -175,12 +230,9 @@ i64 hc_mmu_update(struct vcpu *v, struct hcall *h)
 	u32 before = 0, done = 0;
 	struct map_ask ask;
 	int err = undo_finish(v);
-	i64 result;
 
 	if (unlikely(err))
 		return hypercall_restart(h);
-	if (likely(update_single(v, h, &result)))
-		return result;
 	if ((h->arg[1] & COUNT_RESTARTED) && total)
 		err = guest_read(&before, total, sizeof(before));
 	if (!err)

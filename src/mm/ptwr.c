@@ -70,34 +70,48 @@ static int emulate(struct vcpu *v, const struct write_insn *w, u64 *entry,
 	return err;
 }
 
-// The same for what needs no registers put aside: a whole entry exchanged.
-static int exchange(struct vcpu *v, const struct write_insn *w, u64 *entry,
-		    struct regs *r)
+// The usual instruction: 0, an error, or -ENOSYS when it is another. What was
+// read as its operand's address is a register, which has to be addr.
+static int exchange(struct vcpu *v, gva_t addr, u64 *entry, struct regs *r)
 {
 	struct domain *d = v->domain;
-	struct map_ask ask = {.d = d, .of = d, .owner = d->id};
-	u64 old = READ_ONCE(*entry);
-	int err = entry_exchange(&ask, entry, old, w->source);
+	const struct map_ask ask = {.d = d, .of = d, .owner = d->id};
+	u64 code, old, *source;
+	u8 reg, base;
+	int err;
 
-	if (!err)
-		(void)!decode_execute(w, old, r);
-	return err;
+	if (guest_read_word(&code, r->rip) ||
+	    !decode_plain_xchg(code, &reg, &base) ||
+	    *register_of(r, base) != addr || addr % sizeof(u64))
+		return -ENOSYS;
+	source = register_of(r, reg);
+	do {
+		old = READ_ONCE(*entry);
+		err = entry_exchange(&ask, entry, old, *source);
+	} while (unlikely(err == -EAGAIN));
+	if (unlikely(err))
+		return err;
+	*source = old;
+	r->rip += PLAIN_XCHG_BYTES;
+	r->rflags &= ~(u64)RFLAGS_RF;
+	count(CNT_PTWR);
+	return 0;
 }
 
 static bool write_table(struct vcpu *v, mfn_t table, gva_t addr, struct regs *r)
 {
 	u64 *entry = (u64 *)mfn_virt(table) + L1_ENTRY(addr);
+	int err = exchange(v, addr, entry, r);
 	struct write_insn w;
-	int err;
 
+	if (likely(err != -ENOSYS))
+		return err == 0;
 	if (!read_insn(&w, r) || w.address != addr ||
 	    (w.address & (w.size - 1)))
 		return false;
 	count(CNT_PTWR);
 	do {
-		err = w.op == WRITE_XCHG && w.size == 8
-			      ? exchange(v, &w, entry, r)
-			      : emulate(v, &w, entry, r);
+		err = emulate(v, &w, entry, r);
 	} while (err == -EAGAIN);
 	return err == 0;
 }

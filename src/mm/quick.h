@@ -13,11 +13,14 @@
 #define SECTION_SHIFT 15 // 128 MiB
 extern u64 section_map[];
 extern u64 section_limit;
+extern u64 section_run; // below this frame all sections are in it
 
 static inline bool quick_covered(u64 n)
 {
 	u64 s = n >> SECTION_SHIFT;
 
+	if (likely(n < section_run))
+		return true;
 	return n < section_limit && (section_map[s / 64] >> (s % 64) & 1);
 }
 

@@ -8,7 +8,7 @@
 
 #include "abi/errno.h"
 #include "cpu/percpu.h"
-#include "mm/priv.h"
+#include "mm/l1.h"
 #include "mm/tlb.h"
 
 static struct map_ask own_frames(struct domain *d)
@@ -29,11 +29,12 @@ static bool must_stop(u32 level, u32 units)
 // Most entries of most tables are empty, and a process has some ten tables:
 // these two loops are half of the hypervisor's part of a fork. Entries that
 // another processor is writing (A and D bits) stay present or absent.
-#define GROUP 4
+#define GROUP 8
 
 static bool group_empty(const u64 *t)
 {
-	return !((t[0] | t[1] | t[2] | t[3]) & PTE_P);
+	return !((t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]) &
+		 PTE_P);
 }
 
 // The first present entry from i on, or ENTRIES.
@@ -56,6 +57,39 @@ static u32 end_of_present(const u64 *t, u32 i)
 		else
 			i--;
 	return i;
+}
+
+// Level 1: never preempted, so what is done is told at the end.
+static int fill_l1(struct frame *f, u64 *t, struct domain *d)
+{
+	struct map_ask ask = own_frames(d);
+	u32 i;
+
+	for (i = next_present(t, f->aux); i < ENTRIES;
+	     i = next_present(t, i + 1)) {
+		u64 entry = READ_ONCE(t[i]), wanted = l1_forced(entry);
+		int err = 0;
+
+		if (unlikely(!l1_take(d->id, 0, wanted)))
+			err = entry_get(&ask, 1, i, MFN_NONE, &wanted);
+		if (unlikely(err)) {
+			f->aux = (u16)i;
+			return err;
+		}
+		if (wanted != entry)
+			WRITE_ONCE(t[i], wanted);
+	}
+	f->aux = ENTRIES;
+	return 0;
+}
+
+static void drain_l1(struct frame *f, const u64 *t)
+{
+	u32 i = f->aux & ~AUX_FAILED;
+
+	while ((i = end_of_present(t, i)) > 0)
+		l1_put(READ_ONCE(t[--i]));
+	f->aux = 0;
 }
 
 static int fill(struct frame *f, u64 *t, u32 level, struct domain *d)
@@ -125,6 +159,14 @@ static int drain(struct frame *f, const u64 *t, u32 level, u16 stamp)
 	return 0;
 }
 
+static int undo(struct frame *f, const u64 *t, u32 level, u16 stamp)
+{
+	if (level > 1)
+		return drain(f, t, level, stamp);
+	drain_l1(f, t);
+	return 0;
+}
+
 int table_validate(mfn_t mfn, u32 level, struct domain *d)
 {
 	struct frame *f = mfn_frame(mfn);
@@ -132,7 +174,7 @@ int table_validate(mfn_t mfn, u32 level, struct domain *d)
 	int err = -EINVAL;
 
 	if (!(f->aux & AUX_FAILED)) {
-		err = fill(f, t, level, d);
+		err = level == 1 ? fill_l1(f, t, d) : fill(f, t, level, d);
 		if (err == 0 && level == 4) {
 			l4_init_hv_slots(t, d->open_gate);
 			root_made(d);
@@ -143,12 +185,12 @@ int table_validate(mfn_t mfn, u32 level, struct domain *d)
 			return err;
 		f->aux |= AUX_FAILED;
 	}
-	return drain(f, t, level, TLB_CLEAN) ? -ERESTART : err;
+	return undo(f, t, level, TLB_CLEAN) ? -ERESTART : err;
 }
 
 int table_undo(mfn_t mfn, u32 level, u16 stamp)
 {
 	if (level == 1)
 		(void)preempt_due(ENTRIES);
-	return drain(mfn_frame(mfn), mfn_virt(mfn), level, stamp);
+	return undo(mfn_frame(mfn), mfn_virt(mfn), level, stamp);
 }

@@ -240,10 +240,15 @@ int frame_get_type(mfn_t mfn, enum frame_type t, struct domain *d)
 	return err;
 }
 
-void frame_put_type(mfn_t mfn)
+void type_put_page(mfn_t mfn)
 {
 	if (type_put(mfn))
 		bug("this type's undoing cannot be preempted");
+}
+
+void frame_put_type(mfn_t mfn)
+{
+	type_put_page(mfn);
 	frame_put(mfn);
 }
 
@@ -291,8 +296,8 @@ void type_release(mfn_t mfn)
 
 	if (held & FT_LOCKED)
 		set(f, held & ~FT_LOCKED);
-	else if (type_put(mfn))
-		bug("a writable type's end cannot be preempted");
+	else
+		type_put_page(mfn);
 }
 
 int root_get(struct domain *d, mfn_t mfn)

@@ -7,23 +7,26 @@
 #include "cpu/uaccess.h"
 #include "mm/priv.h"
 
+static u64 entry_for(u64 above, gva_t va, u32 shift)
+{
+	const u64 *t = mfn_virt(entry_mfn(above));
+
+	return READ_ONCE(t[va >> shift & (ENTRIES - 1)]);
+}
+
 mfn_t walk_l1_table(const struct vcpu *v, gva_t va)
 {
-	mfn_t table = v->kernel_root;
+	u64 e;
 
-	if (mfn_is_none(table) || !guest_range_ok(va, 1) ||
+	if (mfn_is_none(v->kernel_root) || !guest_range_ok(va, 1) ||
 	    (u64)((i64)(va << 16) >> 16) != va)
 		return MFN_NONE;
-	for (u32 level = 4; level > 1; level--) {
-		const u64 *t = mfn_virt(table);
-		u64 e = READ_ONCE(
-			t[va >> (12 + 9 * (level - 1)) & (ENTRIES - 1)]);
-
-		if (!(e & PTE_P))
-			return MFN_NONE;
-		table = entry_mfn(e);
-	}
-	return table;
+	e = entry_for(mfn_maddr(v->kernel_root), va, 39);
+	if (e & PTE_P)
+		e = entry_for(e, va, 30);
+	if (e & PTE_P)
+		e = entry_for(e, va, 21);
+	return e & PTE_P ? entry_mfn(e) : MFN_NONE;
 }
 
 u64 guest_walk_l1e(struct vcpu *v, gva_t va)

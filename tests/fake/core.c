@@ -131,6 +131,16 @@ weak int guest_read(void *dst, gva_t src, size_t bytes)
 	return 0;
 }
 
+weak int guest_read_word(u64 *dst, gva_t src)
+{
+	return guest_read(dst, src, sizeof(*dst));
+}
+
+weak int guest_read_pair(u64 dst[2], gva_t src)
+{
+	return guest_read(dst, src, 2 * sizeof(*dst));
+}
+
 weak int guest_write(gva_t dst, const void *src, size_t bytes)
 {
 	if (faults(dst, bytes))

@@ -107,6 +107,14 @@ i64 fake_update_for(struct vcpu *v, u64 ptr, u64 value, u32 foreigndom)
 
 i64 fake_update(struct vcpu *v, u64 table, u32 index, u64 value)
 {
-	return fake_update_for(v, (table << PAGE_SHIFT) + index * 8, value,
-			       DOMID_SELF);
+	struct mmu_update req = {
+		.ptr = (table << PAGE_SHIFT) + index * 8,
+		.val = value,
+	};
+	struct regs r = {
+		.rax = 99, .rdi = gva_of(&req), .rsi = 1, .r10 = DOMID_SELF};
+
+	if (mmu_update_usual(v, &r))
+		return (i64)r.rax;
+	return fake_update_for(v, req.ptr, value, DOMID_SELF);
 }

@@ -57,6 +57,12 @@ static i64 hc_iret_fake(struct vcpu *v, struct hcall *h)
 	return 0x1234;
 }
 
+// Asked before all others; here it never is one.
+bool mmu_update_usual(struct vcpu *v, struct regs *r)
+{
+	return false;
+}
+
 // The calls to come, as far as they were fetched.
 void protect_ahead(struct vcpu *v, const struct multicall_entry *calls, u32 n)
 {

@@ -105,6 +105,56 @@ static void a_refused_value_changes_nothing(void **state)
 	}
 }
 
+static u32 references(u64 mfn)
+{
+	return mfn_frame(MFN(mfn))->ref & REF_COUNT_MASK;
+}
+
+// The same page by another right: the reference stays, the type does not.
+static void a_change_of_rights_keeps_the_reference(void **state)
+{
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(
+			fake_update(s.v, s.l1, 20, entry_of(spare, E_RO)), 0);
+		assert_int_equal(references(spare), 2);
+		assert_int_equal(uses(spare), 0);
+		assert_int_equal(
+			fake_update(s.v, s.l1, 20, entry_of(spare, E_RW)), 0);
+		assert_int_equal(references(spare), 2);
+		assert_int_equal(uses(spare), 1);
+		assert_int_equal(mm_audit(), 0);
+	}
+	assert_int_equal(fake_update(s.v, s.l1, 20, entry_of(s.data[1], E_RO)),
+			 0);
+	assert_int_equal(references(spare), 1);
+	assert_int_equal(uses(spare), 0);
+}
+
+// That one maps a page does not say that it may have another right to it.
+static void rights_to_anothers_page_are_asked_for_again(void **state)
+{
+	struct fake_space own = fake_space(d0);
+	const u64 at = maddr(own.l1, 20);
+
+	assert_int_equal(
+		fake_mmuext(own.v, MMUEXT_PIN_L4_TABLE, own.l4, DOMID_SELF), 0);
+	assert_int_equal(
+		fake_update_for(own.v, at, entry_of(spare, E_RO), d1->id), 0);
+	assert_int_equal(fake_update(own.v, own.l1, 20, entry_of(spare, E_RW)),
+			 -EPERM);
+	assert_int_equal(fake_words(own.l1)[20], entry_of(spare, E_RO));
+	assert_int_equal(uses(spare), 0);
+	assert_int_equal(
+		fake_update_for(own.v, at, entry_of(spare, E_RW), d1->id), 0);
+	assert_int_equal(fake_update(own.v, own.l1, 20, entry_of(spare, E_RO)),
+			 -EPERM);
+	assert_int_equal(uses(spare), 1);
+	assert_int_equal(fake_update(own.v, own.l1, 20, 0), 0);
+	assert_int_equal(references(spare), 1);
+	assert_int_equal(
+		fake_mmuext(own.v, MMUEXT_UNPIN_TABLE, own.l4, DOMID_SELF), 0);
+}
+
 static void keeping_accessed_and_dirty(void **state)
 {
 	u64 bare = entry_of(s.data[0], PTE_P | PTE_RW | PTE_US);
@@ -717,6 +767,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(set_and_clear_l1),
 		T(a_refused_value_changes_nothing),
+		T(a_change_of_rights_keeps_the_reference),
+		T(rights_to_anothers_page_are_asked_for_again),
 		T(keeping_accessed_and_dirty),
 		T(upper_levels),
 		T(frames_that_are_no_tables),

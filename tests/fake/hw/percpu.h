@@ -17,3 +17,10 @@ static inline struct cpu *cpu_this(void)
 {
 	return fake_cpu;
 }
+
+u32 fake_block(void);
+
+static inline u32 cpu_block(void)
+{
+	return fake_block();
+}
