@@ -86,6 +86,7 @@ static void boot_finish(void)
 	apic_init_this();
 	cpu_ipi_init();
 	ioapic_init();
+	pirq_init();
 	clocksource_init(); // now_ns() counts
 	if (timer_queue_init(c))
 		panic("no memory for timers");

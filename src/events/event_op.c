@@ -196,6 +196,13 @@ static bool may_move(const struct port *p)
 	       (p->state == PORT_VIRQ && virq_is_global(p->virq));
 }
 
+static void move(struct domain *d, struct port *p, u32 vcpu)
+{
+	WRITE_ONCE(p->vcpu, vcpu);
+	if (p->state == PORT_PIRQ)
+		pirq_follow(d, p->pirq);
+}
+
 // -ENOENT no such vCPU, -EINVAL not a port that can be moved.
 static i64 bind_vcpu(struct vcpu *v, union event_arg *arg)
 {
@@ -209,7 +216,7 @@ static i64 bind_vcpu(struct vcpu *v, union event_arg *arg)
 		return -EINVAL;
 	lock_get(&d->event_lock);
 	if (may_move(p))
-		WRITE_ONCE(p->vcpu, arg->bind_vcpu.vcpu);
+		move(d, p, arg->bind_vcpu.vcpu);
 	else
 		err = -EINVAL;
 	lock_put(&d->event_lock);

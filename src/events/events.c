@@ -137,12 +137,17 @@ void port_free(struct domain *d, u32 port)
 	*p = (struct port){.state = PORT_FREE};
 }
 
+struct vcpu *port_vcpu(const struct domain *d, u32 port)
+{
+	return d->vcpu[READ_ONCE(port_at(d, port)->vcpu)];
+}
+
 // The two upper levels: selector and pending byte of the vCPU. info is read
 // after the port's bit was set: if the vCPU moves its info meanwhile, it looks
 // through all ports afterwards and finds the bit.
 static void announce(struct domain *d, u32 port)
 {
-	struct vcpu *v = d->vcpu[READ_ONCE(port_at(d, port)->vcpu)];
+	struct vcpu *v = port_vcpu(d, port);
 	struct vcpu_info *info = READ_ONCE(v->info);
 
 	if (bit_set(&info->evtchn_pending_sel, port / 64))

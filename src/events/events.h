@@ -67,3 +67,5 @@ static inline bool event_deliverable(const struct vcpu *v)
 bool port_valid(const struct domain *d, u32 port);
 // True when the port's pending bit is set. The port must be valid.
 bool port_pending(const struct domain *d, u32 port);
+// The vCPU that a valid port tells. It may be another one the next moment.
+struct vcpu *port_vcpu(const struct domain *d, u32 port);

@@ -45,6 +45,8 @@
 #define ICR_BUSY 0x1000
 #define DIVIDE_BY_8 0x2
 
+#define DEVICE_IDS 255 // the last one of eight bits means all
+
 #define MSR_TSC_DEADLINE 0x6e0
 #define CPUID1_C_DEADLINE BIT(24)
 
@@ -81,6 +83,13 @@ static u32 apic_id_this(void)
 u32 apic_boot_id(void)
 {
 	return boot_id;
+}
+
+u32 apic_device_target(u32 cpu)
+{
+	u32 id = cpu_of(cpu)->apic_id;
+
+	return id < DEVICE_IDS ? id : boot_id;
 }
 
 void apic_eoi(void)

@@ -2,7 +2,7 @@
 //
 // The IO-APICs: which vector each interrupt line of the machine (GSI) raises,
 // and how the line is wired. Every entry is kept here as it was last written,
-// as reading the chip is slow. All lines go to the boot processor.
+// as reading the chip is slow.
 //
 // An edge line that rings while its handler runs is latched by the local APIC,
 // so it is never masked in service. A level line would ring again at once: its
@@ -26,6 +26,7 @@
 #define RTE_LEVEL BIT(15)
 #define RTE_MASKED BIT(16)
 #define RTE_DEST_SHIFT 56
+#define RTE_DEST (0xffull << RTE_DEST_SHIFT)
 #define RTE_DELIVERY 0x700
 #define RTE_LOWEST_PRIORITY 0x100
 
@@ -157,7 +158,7 @@ int gsi_setup(u32 gsi, struct gsi_mode mode)
 	return 0;
 }
 
-int gsi_take(u32 gsi, u8 vector)
+int gsi_take(u32 gsi, u8 vector, u32 apic_id)
 {
 	struct ioapic *io = gsi_chip(gsi);
 	u32 i = gsi - io->gsi_base;
@@ -166,9 +167,20 @@ int gsi_take(u32 gsi, u8 vector)
 		return -EBUSY;
 	io->is_taken[i] = true;
 	rte_write(io, i,
-		  rte_compose(vector, rte_mode(io->rte[i]), apic_boot_id(),
-			      false));
+		  rte_compose(vector, rte_mode(io->rte[i]), apic_id, false));
 	return 0;
+}
+
+// One write of the half that has the target, so the chip has either of them; an
+// edge would be lost while the entry is masked. A level interrupt that is still
+// in service at the old target is ended there by its vector, which stays.
+void gsi_aim(u32 gsi, u32 apic_id)
+{
+	struct ioapic *io = gsi_chip(gsi);
+	u32 i = gsi - io->gsi_base;
+
+	rte_write(io, i,
+		  (io->rte[i] & ~RTE_DEST) | (u64)apic_id << RTE_DEST_SHIFT);
 }
 
 void gsi_release(u32 gsi)
@@ -202,7 +214,7 @@ int irq_route_gsi_hv(u32 gsi, u8 vector)
 	if (!gsi_exists(gsi))
 		return -EINVAL;
 	lock_get(&irq_lock);
-	err = gsi_take(gsi, vector);
+	err = gsi_take(gsi, vector, apic_boot_id());
 	lock_put(&irq_lock);
 	return err;
 }

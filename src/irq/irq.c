@@ -44,9 +44,10 @@ u8 irq_alloc_vector(void)
 	return 0;
 }
 
+// Another processor may have read fn already, and reads arg now: it stays.
 void irq_free_vector(u8 vector)
 {
-	irq_register(vector, NULL, NULL);
+	irq_register(vector, NULL, vectors[vector].arg);
 	vectors[vector].taken = false;
 }
 

@@ -47,6 +47,9 @@ void tsc_step_measure(u32 self);
 void tsc_step_judge(u32 cpu);
 u64 wall_clock_read(void); // seconds since 1970 from the RTC, 0 if none
 
+// The debug key for interrupts of devices.
+void pirq_init(void);
+
 // IO-APIC. Needs apic_init_boot(). All lines are masked at first.
 void ioapic_init(void);
 // One more than the highest GSI.
@@ -72,6 +75,9 @@ int must_check irq_route_gsi_hv(u32 gsi, u8 vector);
 // held. Events for a bound pirq come by port_raise(d, port).
 int must_check pirq_bind(struct domain *d, u32 pirq, u32 port, bool share);
 void pirq_unbind(struct domain *d, u32 pirq); // harmless when not bound
+// The port of a bound pirq tells another vCPU from now on: it interrupts the
+// processor of that one. Harmless when not bound.
+void pirq_follow(struct domain *d, u32 pirq);
 // The guest has served the device: a level line may ring again.
 void pirq_eoi(struct domain *d, u32 pirq);
 // Lets d bind the line that is this pirq of giver's, once it is mapped for d, or

@@ -185,7 +185,7 @@ static void msix_write(const struct msi *m, bool masked)
 	volatile u8 *entry = table_entry(m);
 
 	mmio_write32(entry + ENTRY_MASK, 1);
-	mmio_write32(entry + ENTRY_ADDRESS, msi_address(apic_boot_id()));
+	mmio_write32(entry + ENTRY_ADDRESS, msi_address(m->apic_id));
 	mmio_write32(entry + ENTRY_ADDRESS_HIGH, 0);
 	mmio_write32(entry + ENTRY_DATA, m->vector);
 	if (!masked)
@@ -225,7 +225,7 @@ static void msi_write(const struct msi *m, bool masked)
 
 	msi_mask_write(m, control, true);
 	pci_conf_write(bdf, pos + MSI_CONTROL, 2, control & ~CONTROL_COUNT);
-	pci_conf_write(bdf, pos + MSI_ADDRESS, 4, msi_address(apic_boot_id()));
+	pci_conf_write(bdf, pos + MSI_ADDRESS, 4, msi_address(m->apic_id));
 	if (control & CONTROL_WIDE)
 		pci_conf_write(bdf, pos + MSI_ADDRESS_HIGH, 4, 0);
 	pci_conf_write(bdf, pos + MSI_DATA(control & CONTROL_WIDE), 2,
@@ -273,6 +273,22 @@ int msi_program(struct msi *m, u64 table_base)
 	m->dev->irqs++;
 	msi_restore(m, true);
 	return 0;
+}
+
+// A masked device keeps what it has to tell until it may. One that cannot be
+// masked sees one write, and sends to the one processor or the other.
+void msi_aim(struct msi *m, u32 apic_id, bool masked)
+{
+	u32 address = msi_address(apic_id);
+
+	m->apic_id = apic_id;
+	msi_set_mask(m, true);
+	if (m->is_x)
+		mmio_write32(table_entry(m) + ENTRY_ADDRESS, address);
+	else
+		pci_conf_write(m->dev->bdf, m->dev->msi_pos + MSI_ADDRESS, 4,
+			       address);
+	msi_set_mask(m, masked);
 }
 
 void msi_restore(const struct msi *m, bool masked)

@@ -7,10 +7,16 @@
 // Edge lines and messages need nothing more. A level line is masked from its
 // interrupt until the guest says that it has served the device (eoi).
 //
+// It interrupts the processor on which the vCPU runs that its port tells: aimed
+// there when it is bound or the port moved, and later, when several in a row
+// have found the vCPU elsewhere. A vector means the same on all processors, so
+// one that was under way to the old place is as good there.
+//
 // irq_lock guards all of it. It is not held while an event is raised, since
 // the event layer holds its own lock when it calls here.
 #include "abi/errno.h"
 #include "abi/xen.h"
+#include "console/console.h"
 #include "events/events.h"
 #include "irq/priv.h"
 #include "mm/mm.h"
@@ -23,9 +29,15 @@ struct pirq {
 	u32 port; // 0: not bound
 	u8 vector; // 0: none
 	bool in_service; // masked until the guest's eoi
+	u32 apic_id; // of the processor that it goes to
+	u32 strays; // came in a row while the vCPU was elsewhere
+	u32 came, elsewhere, moved; // for the dump
 	u32 gsi;
 	struct msi msi;
 };
+
+// Moving one takes some writes to the device, and a vCPU may come back soon.
+#define STRAYS_MAX 8
 
 struct pirq_table {
 	struct pirq pirq[PIRQS_MAX];
@@ -77,10 +89,68 @@ static int table_pick(struct domain *d, int wanted, u32 preferred)
 	return -ENOSPC;
 }
 
+// ------------------------------------------------------------------ target
+
+static u32 home_cpu(const struct pirq *p)
+{
+	return READ_ONCE(port_vcpu(p->domain, p->port)->cpu);
+}
+
+static u32 home_of(const struct pirq *p)
+{
+	return apic_device_target(home_cpu(p));
+}
+
+// For one with a port.
+static void aim(struct pirq *p, u32 apic_id)
+{
+	p->strays = 0;
+	if (p->apic_id == apic_id)
+		return;
+	p->apic_id = apic_id;
+	p->moved++;
+	if (p->kind == PIRQ_MSI)
+		msi_aim(&p->msi, apic_id, false);
+	else
+		gsi_aim(p->gsi, apic_id);
+}
+
+static void aim_later(struct pirq *p)
+{
+	u32 home = home_of(p);
+
+	if (home == p->apic_id)
+		p->strays = 0;
+	else if (++p->strays == STRAYS_MAX)
+		aim(p, home);
+}
+
+void pirq_follow(struct domain *d, u32 pirq)
+{
+	struct pirq *p;
+
+	lock_get(&irq_lock);
+	p = pirq_get_mapped(d, pirq);
+	if (p && p->port)
+		aim(p, home_of(p));
+	lock_put(&irq_lock);
+}
+
 // ----------------------------------------------------------------- arrival
 
 // Whose interrupt a vector is. A late one may find nobody there.
 static struct pirq *vector_user[256];
+
+static void arrived(struct pirq *p)
+{
+	p->came++;
+	p->elsewhere += home_cpu(p) != cpu_this()->id;
+	if (p->kind == PIRQ_GSI && gsi_is_level(p->gsi)) {
+		gsi_mask(p->gsi);
+		p->in_service = true;
+	}
+	aim_later(p);
+}
 
 static void pirq_interrupt(void *arg)
 {
@@ -94,10 +164,8 @@ static void pirq_interrupt(void *arg)
 		d = p->domain;
 		port = p->port;
 	}
-	if (port && p->kind == PIRQ_GSI && gsi_is_level(p->gsi)) {
-		gsi_mask(p->gsi);
-		p->in_service = true;
-	}
+	if (port)
+		arrived(p);
 	lock_put(&irq_lock);
 	if (port)
 		port_raise(d, port);
@@ -173,7 +241,8 @@ static int bind_gsi(struct pirq *p, u32 port)
 	if (err)
 		return err;
 	p->port = port;
-	err = gsi_take(p->gsi, p->vector);
+	p->apic_id = home_of(p);
+	err = gsi_take(p->gsi, p->vector, p->apic_id);
 	if (err) {
 		p->port = 0;
 		vector_drop(p);
@@ -184,7 +253,8 @@ static int bind_gsi(struct pirq *p, u32 port)
 static void bind_msi(struct pirq *p, u32 port)
 {
 	p->port = port;
-	msi_set_mask(&p->msi, false);
+	p->apic_id = home_of(p);
+	msi_aim(&p->msi, p->apic_id, false);
 }
 
 // A line has one pirq, so there is nobody to share it with.
@@ -315,6 +385,7 @@ static int msi_start(struct pirq *p, u64 table_base)
 	if (err)
 		return err;
 	p->msi.vector = p->vector;
+	p->msi.apic_id = apic_boot_id();
 	err = msi_program(&p->msi, table_base);
 	if (err)
 		vector_drop(p);
@@ -444,4 +515,34 @@ int pirq_restore_device(struct domain *d, u16 seg, u16 bdf)
 			msi_restore(&p->msi, !p->port);
 	lock_put(&irq_lock);
 	return dev ? 0 : -ENODEV;
+}
+
+// ------------------------------------------------------------------- dump
+
+static void show(const struct pirq *p)
+{
+	bool is_msi = p->kind == PIRQ_MSI;
+
+	log_info("  d%u pirq %lu: %s %x, vector %02x of local APIC %u, port %u "
+		 "of vCPU %u, %u came (%u elsewhere), moved %u times%s\n",
+		 p->domain->id, (unsigned long)(p - p->domain->pirqs->pirq),
+		 is_msi ? "message of" : "line",
+		 is_msi ? p->msi.dev->bdf : p->gsi, p->vector, p->apic_id,
+		 p->port, port_vcpu(p->domain, p->port)->id, p->came,
+		 p->elsewhere, p->moved, p->in_service ? ", in service" : "");
+}
+
+static void pirqs_dump(void)
+{
+	lock_get(&irq_lock);
+	log_info("interrupts of devices:\n");
+	for (u32 i = 0; i < ARRAY_SIZE(vector_user); i++)
+		if (vector_user[i] && vector_user[i]->port)
+			show(vector_user[i]);
+	lock_put(&irq_lock);
+}
+
+void pirq_init(void)
+{
+	debug_key_register('i', "interrupts of devices", pirqs_dump);
 }

@@ -22,8 +22,11 @@ u64 apic_timer_count(void);
 bool apic_timer_uses_deadline(void);
 // Tells the rate of its ticks, and makes it ready for use.
 void apic_timer_set_rate(u64 hz);
-// The boot processor's id: all device interrupts go there.
+// The boot processor's id.
 u32 apic_boot_id(void);
+// The id by which devices reach processor `cpu`. They have eight bits for it:
+// one whose id is longer is not reached, and the boot processor takes its place.
+u32 apic_device_target(u32 cpu);
 // Address of a message that arrives at processor `apic_id`; its data is the
 // vector.
 static inline u32 msi_address(u32 apic_id)
@@ -79,9 +82,11 @@ u64 rte_compose(u8 vector, struct gsi_mode mode, u32 apic_id, bool masked);
 bool gsi_is_level(u32 gsi);
 // Sets how the line is wired. -EEXIST: that was said before, or it is in use.
 int must_check gsi_setup(u32 gsi, struct gsi_mode mode);
-// Takes the line for one user: points it at a vector of the boot processor,
-// unmasked. -EBUSY: it has one.
-int must_check gsi_take(u32 gsi, u8 vector);
+// Takes the line for one user: points it at a vector of a processor, unmasked.
+// -EBUSY: it has one.
+int must_check gsi_take(u32 gsi, u8 vector, u32 apic_id);
+// Another processor gets it from now on, by the same vector.
+void gsi_aim(u32 gsi, u32 apic_id);
 void gsi_release(u32 gsi); // masks it
 void gsi_mask(u32 gsi);
 void gsi_unmask(u32 gsi);
@@ -125,6 +130,7 @@ struct msi {
 	bool is_x;
 	u32 entry; // of the MSI-X table
 	u8 vector;
+	u32 apic_id; // of the processor that it goes to
 };
 
 // All with irq_lock held. Programs address and data, masked where the device
@@ -136,6 +142,9 @@ struct msi {
 int must_check msi_program(struct msi *m, u64 table_base);
 void msi_release(struct msi *m);
 void msi_set_mask(const struct msi *m, bool masked);
+// Another processor gets it from now on, by the same vector. masked: as it is,
+// and stays.
+void msi_aim(struct msi *m, u32 apic_id, bool masked);
 // Writes address and data again, after a reset of the device.
 void msi_restore(const struct msi *m, bool masked);
 // Finds and maps dev's MSI-X table ahead of use. Errors as above.

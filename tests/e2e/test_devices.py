@@ -222,6 +222,50 @@ def test_all_at_once(bench):
     assert not complaints
 
 
+def targets(m):
+    """{pirq: (local APIC, vCPU that is told, how many came, how many of these
+    found it on another processor)}"""
+    m.send("\n\x01\x01\x01i\x01\x01\x01")
+    m.expect("interrupts of devices:")
+    m.expect("input goes to dom0")
+    rows = re.findall(
+        r"(pirq \d+): .* of local APIC (\d+), port \d+ of vCPU (\d+), "
+        r"(\d+) came \((\d+) elsewhere\)", m.child.before.decode("latin1"))
+    return {row[0]: [int(word) for word in row[1:]] for row in rows}
+
+
+# One of each way that devices have to interrupt.
+@pytest.mark.ours
+@pytest.mark.parametrize("name", ["virtio-blk", "ahci", "ide", "e1000"])
+def test_interrupts_go_where_their_vcpu_runs(bench, name):
+    """dom0 has two vCPUs, on two processors. A device that is busy has its
+    interrupt given to the one and the other, and both processors get it."""
+    m = bench.machine
+    path, job = "/sys/block/" + bench.disk.get(name, ""), \
+        "disk /dev/%s 1 16 60" % bench.disk.get(name)
+    if name in CARDS:
+        i = list(CARDS).index(name)
+        path, job = "/sys/class/net/%s/device" % bench.card[name], \
+            "network 10.0.%d.2 %d %d %d" % (i, bench.echo.port, STREAM // 8, i)
+    table = interrupts(m, path)[1]
+    irq = max(table, key=lambda row: table[row][0]).rstrip(":")
+    seen = set()
+    for vcpu in (1, 0, 1, 0, 1, 0):
+        fine(m, "echo %d >/proc/irq/%s/smp_affinity_list" % (vcpu, irq))
+        before = targets(m)
+        fine(m, job, timeout=120)
+        after = targets(m)
+        most = max(after, key=lambda row: after[row][2] - before[row][2])
+        apic, told, came, elsewhere = after[most]
+        came, elsewhere = came - before[most][2], elsewhere - before[most][3]
+        assert told == vcpu and came >= 8, (before, after)
+        assert elsewhere <= came / 4, (before, after)
+        seen.add(apic)
+        if len(seen) == 2:
+            break
+    assert seen == {0, 1}
+
+
 @pytest.mark.parametrize("name", DISKS)
 def test_host_has_the_same(bench, name):
     """The whole disk read by dom0, and its file; most of it was filled by

@@ -30,7 +30,7 @@ static struct shared_info shared[DOMAINS];
 struct domain *dom0 = &domain[0];
 
 static const struct vcpu *kicked;
-static u32 kicks, poll_wakes, pirqs_bound;
+static u32 kicks, poll_wakes, pirqs_bound, pirq_followed;
 static int pirq_error;
 
 void vcpu_kick(struct vcpu *v)
@@ -49,6 +49,11 @@ int pirq_bind(struct domain *d, u32 pirq, u32 port, bool share)
 	if (!pirq_error)
 		pirqs_bound++;
 	return pirq_error;
+}
+
+void pirq_follow(struct domain *d, u32 pirq)
+{
+	pirq_followed = pirq;
 }
 
 void pirq_unbind(struct domain *d, u32 pirq)
@@ -361,6 +366,19 @@ static void bind_ipi_errors(void **state)
 {
 	assert_int_equal(bind_ipi(1, VCPUS), -ENOENT);
 	assert_int_equal(bind_ipi(1, MAX_VCPUS), -ENOENT);
+}
+
+static void a_pirq_follows_its_port(void **state)
+{
+	i64 port = bind_pirq(0, 9);
+
+	pirq_followed = 0;
+	assert_int_equal(bind_vcpu(0, (u32)port, 1), 0);
+	assert_int_equal(pirq_followed, 9);
+	assert_int_equal(port_vcpu(&domain[0], (u32)port)->id, 1);
+	pirq_followed = 0;
+	assert_int_equal(bind_vcpu(0, (u32)port, VCPUS), -ENOENT);
+	assert_int_equal(pirq_followed, 0);
 }
 
 static void a_pirq_that_is_refused_leaves_no_port(void **state)
@@ -707,6 +725,7 @@ int main(void)
 		TEST(arguments_that_cannot_be_read_are_efault),
 		TEST(bind_virq_errors),
 		TEST(bind_ipi_errors),
+		TEST(a_pirq_follows_its_port),
 		TEST(a_pirq_that_is_refused_leaves_no_port),
 		TEST(only_dom0_opens_ports_for_others),
 		TEST(bind_interdomain_errors),

@@ -98,9 +98,9 @@ static void all_lines_start_masked_and_as_acpi_says(void **state)
 
 static void a_line_is_taken_once(void **state)
 {
-	assert_int_equal(gsi_take(4, 0x55), 0);
+	assert_int_equal(gsi_take(4, 0x55, 3), 0);
 	last_write_was(0x10 + 2 * 4, 0x55);
-	assert_int_equal(gsi_take(4, 0x56), -EBUSY);
+	assert_int_equal(gsi_take(4, 0x56, 3), -EBUSY);
 	assert_int_equal(irq_route_gsi_hv(4, 0xe0), -EBUSY);
 	gsi_release(4);
 	last_write_was(0x10 + 2 * 4, 0x10055);
@@ -111,12 +111,30 @@ static void a_line_is_taken_once(void **state)
 
 static void masking_writes_once_and_keeps_the_rest(void **state)
 {
-	assert_int_equal(gsi_take(17, 0x66), 0);
+	assert_int_equal(gsi_take(17, 0x66, 3), 0);
 	gsi_mask(17);
 	last_write_was(0x10 + 2 * 17, 0x1a066);
 	page[0] = page[4] = 0x77;
 	gsi_mask(17); // is masked: nothing to write
 	last_write_was(0x77, 0x77);
+	gsi_unmask(17);
+	last_write_was(0x10 + 2 * 17, 0xa066);
+}
+
+// Edges are lost while an entry is masked, so it is not; nor is one unmasked that
+// waits for its guest.
+static void a_line_changes_its_target_by_one_write(void **state)
+{
+	gsi_aim(17, 1);
+	last_write_was(0x11 + 2 * 17, 0x01000000);
+	assert_int_equal(entry(17), 0x010000000000a066ull);
+	page[0] = page[4] = 0x77;
+	gsi_aim(17, 1); // is there: nothing to write
+	last_write_was(0x77, 0x77);
+	gsi_mask(17);
+	gsi_aim(17, 254);
+	last_write_was(0x11 + 2 * 17, 0xfe000000);
+	assert_int_equal(entry(17), 0xfe0000000001a066ull);
 	gsi_unmask(17);
 	last_write_was(0x10 + 2 * 17, 0xa066);
 }
@@ -163,6 +181,7 @@ int main(void)
 		cmocka_unit_test(all_lines_start_masked_and_as_acpi_says),
 		cmocka_unit_test(a_line_is_taken_once),
 		cmocka_unit_test(masking_writes_once_and_keeps_the_rest),
+		cmocka_unit_test(a_line_changes_its_target_by_one_write),
 		cmocka_unit_test(wiring_is_told_once_and_not_while_in_use),
 		cmocka_unit_test(
 			guests_see_the_chip_and_change_only_free_wiring),

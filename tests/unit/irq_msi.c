@@ -70,11 +70,6 @@ void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 	restricted++;
 }
 
-u32 apic_boot_id(void)
-{
-	return 2;
-}
-
 static void put(u32 reg, u32 bytes, u32 value)
 {
 	memcpy(space + reg, &value, bytes);
@@ -150,7 +145,7 @@ static void devices_come_and_go(void **state)
 
 static void plain_msi_gets_address_and_data(void **state)
 {
-	struct msi m = {.dev = device(0x0030), .vector = 0x41};
+	struct msi m = {.dev = device(0x0030), .apic_id = 2, .vector = 0x41};
 
 	assert_int_equal(msi_program(&m, 0), 0);
 	assert_int_equal(get(MSI + 4, 4), 0xfee02000);
@@ -163,7 +158,7 @@ static void plain_msi_gets_address_and_data(void **state)
 
 static void wide_maskable_msi_is_masked_until_bound(void **state)
 {
-	struct msi m = {.dev = device(0x0180), .vector = 0x42};
+	struct msi m = {.dev = device(0x0180), .apic_id = 2, .vector = 0x42};
 
 	put(MSI + 8, 4, 0xdeadbeef);
 	assert_int_equal(msi_program(&m, 0), 0);
@@ -173,14 +168,21 @@ static void wide_maskable_msi_is_masked_until_bound(void **state)
 	assert_int_equal(get(MSI + 16, 4), 0xffffffff);
 	msi_set_mask(&m, false);
 	assert_int_equal(get(MSI + 16, 4), 0xfffffffe);
+	msi_aim(&m, 254, false);
+	assert_int_equal(get(MSI + 4, 4), 0xfeefe000);
+	assert_int_equal(get(MSI + 12, 2), 0x42);
+	assert_int_equal(get(MSI + 16, 4), 0xfffffffe);
 	msi_release(&m);
 	assert_int_equal(get(MSI + 16, 4), 0xffffffff);
 }
 
 static void msix_entry_is_written_and_its_table_made_read_only(void **state)
 {
-	struct msi m = {
-		.dev = device(0), .is_x = true, .vector = 0x43, .entry = 3};
+	struct msi m = {.dev = device(0),
+			.is_x = true,
+			.apic_id = 2,
+			.vector = 0x43,
+			.entry = 3};
 	struct msi same = m;
 
 	restricted = 0;
@@ -200,6 +202,15 @@ static void msix_entry_is_written_and_its_table_made_read_only(void **state)
 	msi_restore(&m, false);
 	assert_int_equal(table[12], 0xfee02000);
 	assert_int_equal(table[15], 0);
+
+	msi_aim(&m, 7, false);
+	assert_int_equal(table[12], 0xfee07000);
+	assert_int_equal(table[14], 0x43);
+	assert_int_equal(table[15], 0);
+	msi_aim(&m, 2, true);
+	assert_int_equal(table[15], 1);
+	msi_restore(&m, false); // to where it was aimed last
+	assert_int_equal(table[12], 0xfee02000);
 	msi_release(&m);
 	assert_int_equal(table[15], 1);
 
@@ -212,6 +223,7 @@ static void msix_mistakes_have_their_errors(void **state)
 {
 	struct msi m = {.dev = device(0),
 			.is_x = true,
+			.apic_id = 2,
 			.vector = 0x43,
 			.entry = ENTRIES};
 
@@ -237,7 +249,7 @@ static void msix_mistakes_have_their_errors(void **state)
 static void a_virtual_function_has_its_bar_elsewhere(void **state)
 {
 	struct pci_device *dev = device(0);
-	struct msi m = {.dev = dev, .is_x = true, .vector = 0x44};
+	struct msi m = {.dev = dev, .is_x = true, .apic_id = 2, .vector = 0x44};
 
 	put(0x04, 2, 0);
 	put(0x18, 4, 0);

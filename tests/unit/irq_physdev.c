@@ -31,16 +31,23 @@ struct machine machine = {
 	.sci = 9,
 };
 
+static struct vcpu vcpu, second;
 static struct shared_info shared;
-static struct domain control = {.privileged = true, .shared = &shared};
-static struct domain other = {.id = 1};
+static struct domain control = {
+	.privileged = true, .shared = &shared, .vcpu = {&vcpu, &second}};
+static struct vcpu other_vcpu;
+static struct domain other = {.id = 1, .vcpu = {&other_vcpu}};
 static struct vcpu vcpu = {.domain = &control};
+static struct vcpu second = {.domain = &control, .id = 1, .cpu = 1};
 static struct vcpu other_vcpu = {.domain = &other};
+static u32 told; // the vCPU that all ports tell
 
 static u32 chip[8];
 static struct domain *expected = &control; // to be told of interrupts
 static u32 raised, eois;
+static void (*dump)(void); // the debug key
 static int msi_error, msi_masked, msi_programmed, msi_restored;
+static u32 msi_target;
 
 volatile void *mmio_map(maddr_t addr, size_t bytes)
 {
@@ -54,6 +61,21 @@ void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 u32 apic_boot_id(void)
 {
 	return 0;
+}
+
+u32 apic_device_target(u32 cpu)
+{
+	return 10 + cpu;
+}
+
+struct vcpu *port_vcpu(const struct domain *d, u32 port)
+{
+	return d->vcpu[told];
+}
+
+void debug_key_register(char key, const char *what, void (*fn)(void))
+{
+	dump = fn;
 }
 
 void apic_eoi(void)
@@ -96,6 +118,13 @@ void msi_release(struct msi *m)
 
 void msi_set_mask(const struct msi *m, bool masked)
 {
+	msi_masked = masked;
+}
+
+void msi_aim(struct msi *m, u32 apic_id, bool masked)
+{
+	m->apic_id = apic_id;
+	msi_target = apic_id;
 	msi_masked = masked;
 }
 
@@ -196,6 +225,66 @@ static void level_line_is_masked_until_the_guest_is_done(void **state)
 	assert_int_equal(eoi(PCI_LINE), 0);
 	assert_true(line_masked(PCI_LINE));
 	assert_int_equal(unmap(PCI_LINE), 0);
+}
+
+static u32 target(u32 gsi)
+{
+	u32 high;
+
+	assert_int_equal(ioapic_guest_read(CHIP, 0x11 + 2 * gsi, &high), 0);
+	return high >> 24;
+}
+
+static void a_line_goes_where_its_vcpu_runs(void **state)
+{
+	told = 1;
+	assert_int_equal(map_gsi(PCI_LINE, -1), PCI_LINE);
+	assert_int_equal(pirq_bind(&control, PCI_LINE, 77, true), 0);
+	assert_int_equal(target(PCI_LINE), 11);
+
+	// The port moves while one is in service: it stays masked.
+	irq_dispatch(pirq_vector(&control, PCI_LINE));
+	told = 0;
+	pirq_follow(&control, PCI_LINE);
+	assert_int_equal(target(PCI_LINE), 10);
+	assert_true(line_masked(PCI_LINE));
+	raised = 0;
+	irq_dispatch(pirq_vector(&control, PCI_LINE)); // was under way
+	assert_int_equal(raised, 77);
+	assert_int_equal(eoi(PCI_LINE), 0);
+	assert_false(line_masked(PCI_LINE));
+
+	pirq_unbind(&control, PCI_LINE);
+	pirq_follow(&control, PCI_LINE);
+	pirq_follow(&control, PCI_LINE + 1);
+	pirq_follow(&control, PIRQS_MAX);
+	pirq_follow(&other, PCI_LINE);
+	assert_int_equal(target(PCI_LINE), 10);
+	assert_int_equal(unmap(PCI_LINE), 0);
+}
+
+static void a_line_follows_a_vcpu_that_stays_elsewhere(void **state)
+{
+	u8 vector;
+
+	assert_int_equal(map_gsi(ISA_LINE, -1), ISA_LINE);
+	assert_int_equal(pirq_bind(&control, ISA_LINE, 5, false), 0);
+	assert_int_equal(target(ISA_LINE), 10);
+	vector = pirq_vector(&control, ISA_LINE);
+	for (u32 i = 0; i < 100; i++) {
+		vcpu.cpu = i % 7 ? 3 : 0; // it comes back in time
+		irq_dispatch(vector);
+		assert_int_equal(target(ISA_LINE), 10);
+	}
+	vcpu.cpu = 3;
+	for (u32 i = 0; i < 8; i++)
+		irq_dispatch(vector);
+	assert_int_equal(target(ISA_LINE), 13);
+	assert_int_equal(pirq_vector(&control, ISA_LINE), vector);
+	assert_false(line_masked(ISA_LINE));
+	vcpu.cpu = 0;
+	dump();
+	assert_int_equal(unmap(ISA_LINE), 0);
 }
 
 static void unmask_notify_ends_what_is_unmasked(void **state)
@@ -329,6 +418,12 @@ static void message_is_masked_until_bound(void **state)
 	assert_int_equal(needs_eoi((u32)m.pirq), 0);
 	assert_int_equal(pirq_bind(&control, (u32)m.pirq, 9, false), 0);
 	assert_int_equal(msi_masked, 0);
+	assert_int_equal(msi_target, 10);
+	told = 1;
+	pirq_follow(&control, (u32)m.pirq);
+	assert_int_equal(msi_target, 11);
+	assert_int_equal(msi_masked, 0);
+	told = 0;
 	raised = 0;
 	irq_dispatch(pirq_vector(&control, (u32)m.pirq));
 	assert_int_equal(raised, 9);
@@ -462,7 +557,9 @@ static void others_are_refused(void **state)
 static int set_up(void **state)
 {
 	chip[4] = (LINES - 1) << 16 | 0x20;
+	fake_cpus_init(1);
 	ioapic_init();
+	pirq_init();
 	return 0;
 }
 
@@ -476,6 +573,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(level_line_is_masked_until_the_guest_is_done),
+		cmocka_unit_test(a_line_goes_where_its_vcpu_runs),
+		cmocka_unit_test(a_line_follows_a_vcpu_that_stays_elsewhere),
 		cmocka_unit_test(unmask_notify_ends_what_is_unmasked),
 		cmocka_unit_test(edge_line_goes_on),
 		cmocka_unit_test(lines_have_one_pirq_and_one_user),
