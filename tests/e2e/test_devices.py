@@ -246,12 +246,13 @@ def test_interrupts_go_where_their_vcpu_runs(bench, name):
     if name in CARDS:
         i = list(CARDS).index(name)
         path, job = "/sys/class/net/%s/device" % bench.card[name], \
-            "network 10.0.%d.2 %d %d %d" % (i, bench.echo.port, STREAM // 8, i)
-    table = interrupts(m, path)[1]
-    irq = max(table, key=lambda row: table[row][0]).rstrip(":")
+            "network 10.0.%d.2 %d %d %d" % (i, bench.echo.port, STREAM // 2, i)
+    numbers = " ".join(row.rstrip(":") for row in interrupts(m, path)[1])
     seen = set()
     for vcpu in (1, 0, 1, 0, 1, 0):
-        fine(m, "echo %d >/proc/irq/%s/smp_affinity_list" % (vcpu, irq))
+        fine(m, "for i in %s; do echo %d >/proc/irq/$i/smp_affinity_list; done"
+             % (numbers, vcpu))
+        fine(m, job, timeout=120)  # the kernel moves it when it comes
         before = targets(m)
         fine(m, job, timeout=120)
         after = targets(m)
@@ -259,7 +260,8 @@ def test_interrupts_go_where_their_vcpu_runs(bench, name):
         apic, told, came, elsewhere = after[most]
         came, elsewhere = came - before[most][2], elsewhere - before[most][3]
         assert told == vcpu and came >= 8, (before, after)
-        assert elsewhere <= came / 4, (before, after)
+        # A vCPU that is moved takes it along after eight that missed it.
+        assert elsewhere <= 8 + came / 2, (before, after)
         seen.add(apic)
         if len(seen) == 2:
             break
