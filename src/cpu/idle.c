@@ -40,8 +40,22 @@ static void halt(struct cpu *c)
 {
 	u64 start = now_ns();
 
+	WRITE_ONCE(c->halted_since_ns, start);
 	cpu_idle_wait();
+	WRITE_ONCE(c->halted_since_ns, 0);
 	WRITE_ONCE(c->halted_ns, c->halted_ns + now_ns() - start);
+}
+
+// If it wakes up or halts meanwhile, the one or the other is read again.
+u64 cpu_halted_ns(const struct cpu *c)
+{
+	u64 since, sum;
+
+	do {
+		since = READ_ONCE(c->halted_since_ns);
+		sum = READ_ONCE(c->halted_ns);
+	} while (since != READ_ONCE(c->halted_since_ns));
+	return since ? sum + now_ns() - since : sum;
 }
 
 // An interrupt that sets a bit after the last test is taken inside
@@ -52,6 +66,8 @@ void cpu_idle(struct cpu *c)
 
 	if (c->poll_ns)
 		poll(c, start + c->poll_ns);
+	else
+		timer_settle();
 	if (!__atomic_load_n(&c->pending, __ATOMIC_SEQ_CST))
 		halt(c);
 	c->poll_ns = adapt(c->poll_ns, now_ns() - start);

@@ -78,7 +78,8 @@ struct cpu {
 	bool flushed_idle; // somebody had to wake us for a flush
 	bool polls; // looks at pending without being interrupted
 	u64 poll_ns; // how long it does, when idle
-	u64 halted_ns; // in all
+	u64 halted_ns; // in all, but for
+	u64 halted_since_ns; // ... the present time, 0 while awake
 
 	struct held_locks locks; // debug builds only
 	u64 alive_ns; // irq/watchdog.c: when it last said so
@@ -145,6 +146,8 @@ static inline void cpu_pend(struct cpu *c, u32 bits)
 
 // Number of processors found and started.
 u32 cpu_count(void);
+// How long a processor was halted in all.
+u64 cpu_halted_ns(const struct cpu *c);
 
 // Does what others wait for (a flush), since interrupts are off here.
 void cpu_answer(void);

@@ -555,7 +555,7 @@ void sched_dump(void)
 		log_info("  processor %u: %s, %u waiting, halted %lu us\n", i,
 			 cpu_of(i)->curr ? "busy" : "idle",
 			 queue_of(i)->waiting,
-			 (unsigned long)cpu_of(i)->halted_ns / 1000);
+			 (unsigned long)cpu_halted_ns(cpu_of(i)) / 1000);
 	list_for_each (l, &domain_list)
 		for_each_vcpu (list_entry(l, struct domain, link), v)
 			dump_vcpu(v);

@@ -4,7 +4,8 @@
 // and one hardware interrupt, armed for that one. An interrupt armed too early
 // is left alone when the earliest timer goes away or moves back: taking one
 // for nothing is rare, and cheaper than moving it at every change, as guests
-// set and stop their timer whenever they go idle.
+// set and stop their timer whenever they go idle. Only a processor that expects
+// to be idle for long moves it, not to be woken for nothing.
 #include "sched/timer.h"
 
 #include "abi/errno.h"
@@ -136,6 +137,19 @@ static void queue_arm(struct timer_queue *q)
 		return;
 	q->armed_ns = first;
 	apic_timer_set(first);
+}
+
+// With no timer left it may stay.
+void timer_settle(void)
+{
+	struct timer_queue *q = &cpu_this()->timers;
+
+	lock_get(&q->lock);
+	if (q->count && q->armed_ns && q->armed_ns < q->heap[0]->expires_ns) {
+		q->armed_ns = 0;
+		queue_arm(q);
+	}
+	lock_put(&q->lock);
 }
 
 void timer_set(struct timer *t, u64 expires_ns)

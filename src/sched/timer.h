@@ -43,6 +43,9 @@ static inline bool timer_active(const struct timer *t)
 {
 	return READ_ONCE(t->slot) != 0;
 }
+// Puts an interrupt that was armed too early to when it is needed: for a
+// processor that is to be idle for long.
+void timer_settle(void);
 // Runs what is due on this processor and programs the next interrupt. To be
 // called with no locks held, after each timer interrupt (PENDING_TIMER).
 void timer_run(void);

@@ -17,6 +17,11 @@ void debug_key_register(char key, const char *what, void (*fn)(void))
 {
 }
 
+u64 cpu_halted_ns(const struct cpu *c)
+{
+	return c->halted_ns;
+}
+
 void apic_send_ipi(u32 apic_id, u8 vector)
 {
 	fake_sched.ipis++;

@@ -151,6 +151,29 @@ static void moving_a_timer_back_does_not_touch_the_hardware(void **state)
 	assert_int_equal(calls, 0);
 }
 
+static void an_idle_processor_is_not_woken_too_early(void **state)
+{
+	struct timer t;
+	u64 before;
+
+	armed = 0;
+	timer_run();
+	timer_init(&t, count_call, NULL);
+	timer_set(&t, fake_now + 100);
+	timer_set(&t, fake_now + 1000);
+	assert_int_equal(armed, fake_now + 100);
+	timer_settle();
+	assert_int_equal(armed, fake_now + 1000);
+	before = armings;
+	timer_settle(); // is right already
+	timer_cancel(&t);
+	timer_settle(); // nothing to wait for
+	assert_int_equal(armings, before);
+	timer_set(&t, fake_now + 500);
+	assert_int_equal(armed, fake_now + 500);
+	timer_cancel(&t);
+}
+
 static void set_again_in_the_past(void *arg)
 {
 	calls++;
@@ -211,6 +234,7 @@ int main(void)
 		cmocka_unit_test(every_timer_fires_as_the_model_says),
 		cmocka_unit_test(
 			moving_a_timer_back_does_not_touch_the_hardware),
+		cmocka_unit_test(an_idle_processor_is_not_woken_too_early),
 		cmocka_unit_test(a_timer_set_in_the_past_does_not_run_for_ever),
 		cmocka_unit_test(a_timer_moves_to_the_processor_that_sets_it),
 	};
