@@ -37,6 +37,8 @@ USER_CODE(u_syscall, "syscall; ud2");
 USER_CODE(u_read, "movb (%rsi), %al; ud2");
 USER_CODE(u_step, "nop; syscall; nop; ud2");
 USER_CODE(u_mov_ss, "mov (%rsi), %ss; syscall; ud2");
+USER_CODE(u_mov_ss_int3, "mov (%rsi), %ss; int3; ud2");
+USER_CODE(u_mov_ss_int80, "mov (%rsi), %ss; int $0x80; ud2");
 USER_CODE(k_iret, "mov $23, %eax; syscall; ud2");
 USER_CODE(k_behind, "ud2");
 
@@ -226,16 +228,16 @@ static void single_steps(void)
 }
 
 /* The breakpoint waits for the instruction behind the MOV to be done. */
-static void mov_ss(void)
+static void mov_ss_and(const char *what, const char *code, u64 vector)
 {
-	struct regs ctx = user_context(u_mov_ss), got;
+	struct regs ctx = user_context(code), got;
 
 	*(u64 *)user_data() = USER_SS;
 	ctx.rsi = USER_DATA;
 	break_on(USER_DATA, BREAK_ACCESS_8);
 	got = user_run(&ctx);
 	break_off();
-	expect_eq("MOV SS", got.vector, TRAP_SYSCALL);
+	expect_eq(what, got.vector, vector);
 	crossings();
 }
 
@@ -341,5 +343,7 @@ TEST("closed-gate")
 	breakpoints_in_iret();
 	crossings();
 	single_steps();
-	mov_ss();
+	mov_ss_and("MOV SS, SYSCALL", u_mov_ss, TRAP_SYSCALL);
+	mov_ss_and("MOV SS, INT3", u_mov_ss_int3, X86_BP);
+	mov_ss_and("MOV SS, INT 0x80", u_mov_ss_int80, 0x80);
 }
