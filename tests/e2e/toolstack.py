@@ -70,8 +70,8 @@ def fine(m, command, timeout=60):
 def until(m, condition, seconds=30):
     """Wait until the condition, a command in the shell, succeeds.
 
-    It is repeated from here, so that what is typed stays short: stock Xen
-    keeps 128 characters for a dom0 that is slow to read, and drops the rest.
+    It is repeated from here, so that no shell waits that somebody may have to
+    use to find out why.
     """
     end = m.now + seconds * machine.SCALE
     while m.run(condition)[0] != 0:
