@@ -15,7 +15,7 @@ import pytest
 
 import machine
 from conftest import KERNELS
-from toolstack import fine, free_memory, nothing_left, states, until
+from toolstack import audit, fine, free_memory, nothing_left, states, until
 
 GUEST_KERNELS = KERNELS + ["6.1-cloud"]
 GRUB = "/usr/lib/grub-xen/grub-x86_64-xen.bin"
@@ -57,18 +57,20 @@ def config(name, kernel=None, root=False, **changes):
 
 def dom0_files():
     data = ["phy:/dev/disk/data,xvdb,w", "file:/guest/file,xvdc,w"]
+    busy = ["phy:/dev/disk/debian,xvda,w", data[1]]
     files = {
         "/guest/grub": GRUB,
         "/guest/grub32": GRUB.replace("x86_64", "i386"),
         "/guest/file": bytes(16 << 20),
-        "/etc/xen/debian": config("debian", "6.1", root=True),
         "/etc/xen/grub": config("grub", root=True),
         "/etc/xen/plain": config("plain", "6.1"),
     }
     for k in GUEST_KERNELS:
+        files["/etc/xen/debian-" + k] = config("debian", k, root=True)
         files["/guest/vmlinuz-" + k] = machine.kernel(k)
         files["/guest/ramdisk-" + k] = machine.kernel(k, "ramdisk")
         files["/etc/xen/data-" + k] = config("data", k, disk=data)
+        files["/etc/xen/busy-" + k] = config("busy", k, disk=busy)
     for i in range(8):
         files["/etc/xen/many%d" % i] = config("many%d" % i, "6.1", memory=352)
     files.update(FILES)
@@ -154,16 +156,19 @@ def shut_down(m, name):
     nothing_left(m)
 
 
-def test_debian_from_its_disk(tools):
+@pytest.mark.parametrize("kernel", GUEST_KERNELS)
+def test_debian_from_its_disk(tools, kernel):
     """Debian 12 whole: up, reachable, rebooted from inside, shut down."""
     m = tools
-    fine(m, "xl create -p /etc/xen/debian", timeout=240)
+    fine(m, "xl create -p /etc/xen/debian-" + kernel, timeout=240)
     first = fine(m, "xl domid debian").strip()
     console_there(m, "debian")
     fine(m, "xl unpause debian")
     with Console(m, "xl console debian") as guest:
         address = guest.up()
         assert guest.run("cat /etc/debian_version").startswith("12.")
+        with open(machine.kernel(kernel, "version")) as f:
+            assert guest.run("uname -r") == f.read().strip()
         assert re.search(r"^/dev/xvda on / type ext4", guest.run("mount"),
                          re.M)
         assert guest.run("readlink /proc/1/exe").endswith("systemd")
@@ -364,3 +369,101 @@ def test_eight_guests(tools):
         fine(m, "xl shutdown many%d" % i)
     until(m, "[ $(xl list | wc -l) = 2 ]", seconds=240)
     nothing_left(m)
+
+
+# ---------------------------------------------------------- destroyed at work
+
+# What its console starts in a guest: writers of files and of blocks, readers
+# of the network. The names are short, for so are the commands.
+LOAD = {
+    "files": "cp large m/$1$((i % 8)); sync m/$1$((i % 8)); "
+             "mv m/$1$((i % 8)) m/last-$1",
+    "blocks": "dd if=/dev/zero of=/dev/xvdc bs=64k count=200 oflag=direct",
+    "fetch": "wget -q -O /dev/null http://10.99.0.1/large",
+}
+WITNESS = "wget -q -O - http://10.99.0.1/large | sha256sum >>/srv/sums"
+
+
+def keeps_doing(guest, name, action, *words):
+    """Start a script in the guest that repeats an action for ever."""
+    guest.run("echo 'cd /srv; i=0; while i=$((i + 1)); do' >/%s" % name)
+    guest.run("echo '%s' >>/%s; echo done >>/%s" % (action, name, name))
+    for word in words or ("",):
+        guest.run("(sh /%s %s >/dev/null 2>&1 &)" % (name, word))
+
+
+def mounted(guest, recovered):
+    """The guest's file system, and whether its journal was needed."""
+    guest.run("modprobe ext4; mkdir -p /srv/m; dmesg -c >/dev/null")
+    guest.run("mount -t ext4 /dev/xvda /srv/m")
+    said = guest.run("dmesg | grep EXT4")
+    assert ("recovery complete" in said) == recovered, said
+
+
+def moves(m, path, column=1, at_least=256):
+    """Wait until a counter, a word of a file in dom0, has grown."""
+    number = "$(awk '{ print $%d }' %s)" % (column, path)
+    was = int(fine(m, "echo " + number))
+    until(m, "[ %s -ge %d ]" % (number, was + at_least), seconds=120)
+
+
+def count_of_sums(m, witness):
+    said = fine(m, "wget -q -O - http://%s/sums" % witness, timeout=240)
+    lines = said.splitlines()
+    assert {line.split()[0] for line in lines} == {
+        sha256(FILES["/srv/large"])}
+    return len(lines)
+
+
+def destroyed_at_work(m, kernel, recovered):
+    """A guest that writes files and blocks, sends and receives, ends."""
+    with Console(m, "xl create -c /etc/xen/busy-" + kernel) as guest:
+        address = guest.up()
+        mounted(guest, recovered)
+        guest.run("cd /srv; wget -q http://10.99.0.1/large")
+        if not recovered:
+            guest.run("seq 1 100000 >m/kept; sync")
+        keeps_doing(guest, "files", LOAD["files"], "a", "b")
+        keeps_doing(guest, "blocks", LOAD["blocks"])
+        keeps_doing(guest, "fetch", LOAD["fetch"])
+    fine(m, "(while wget -q -O /dev/null http://%s/large; do :; done &)"
+         % address)
+    domid = fine(m, "xl domid busy").strip()
+    disk = fine(m, "readlink /dev/disk/debian").strip().split("/")[-1]
+    for way in "rx", "tx":
+        moves(m, "/sys/class/net/vif%s.0/statistics/%s_bytes" % (domid, way))
+    for name in disk, "loop0":
+        moves(m, "/sys/block/%s/stat" % name, column=7)
+    fine(m, "xl destroy busy", timeout=120)
+    m.run("killall wget")
+
+
+def test_destroyed_at_work(tools):
+    """A guest is destroyed with requests of its disks and its interface under
+    way. Its neighbour does not notice, nothing stays mapped, all its memory
+    is back, and the next guest finds the file system whole."""
+    m = tools
+    with Console(m, "xl create -c /etc/xen/plain") as guest:
+        witness = guest.up()
+        keeps_doing(guest, "sums", WITNESS + "; sleep 1")
+    before = free_memory(m)
+    seen = 0
+    for kernel in "6.1", "7.2":
+        destroyed_at_work(m, kernel, recovered=seen > 0)
+        until(m, "[ $(xl list | wc -l) = 3 ]", seconds=60)
+        until(m, "[ $(ls /sys/class/net | grep -c ^vif) = 1 ]", seconds=60)
+        until(m, "[ ! -e /sys/block/loop0/loop/backing_file ]", seconds=60)
+        until(m, "xl info | grep -q '^free_memory  *: %d$'" % before)
+        audit(m)
+        was, seen = seen, count_of_sums(m, witness)
+        assert seen > was
+    with Console(m, "xl create -c /etc/xen/busy-6.1") as guest:
+        guest.up()
+        mounted(guest, recovered=True)
+        assert guest.run("seq 1 100000 | cmp - /srv/m/kept && echo same"
+                         ) == "same"
+        guest.run("mount -o remount,ro /srv/m; mount -o bind /dev /srv/m/dev")
+        guest.run("chroot /srv/m /sbin/e2fsck -fn /dev/xvda", timeout=240)
+    assert count_of_sums(m, witness) > seen
+    fine(m, "xl shutdown -w busy", timeout=240)
+    shut_down(m, "plain")
