@@ -55,6 +55,12 @@ def compress(elf, how):
         return gzip.compress(elf, 1)
     if how == "lz4":
         return _filter(["lz4", "-l", "-1", "-qc"], elf) + size
+    if how == "xz":
+        return lzma.compress(elf, check=lzma.CHECK_CRC32) + size
+    if how == "lzma":
+        return lzma.compress(elf, format=lzma.FORMAT_ALONE) + size
+    if how == "zstd":
+        return _filter(["zstd", "-qc"], elf) + size
     raise ValueError(how)
 
 
@@ -68,6 +74,12 @@ def with_payload(bzimage, payload):
                      len(payload))
     struct.pack_into("<I", out, 0x1f4, (len(out) - setup) // 16)
     return bytes(out)
+
+
+def packed(elf, how, bzimage):
+    """A small bzImage of elf, with the start of another for its own."""
+    setup = (bzimage[0x1f1] + 1) * 512
+    return with_payload(bzimage[:setup], compress(elf, how))
 
 
 def corrupt_payload(bzimage):
