@@ -35,6 +35,16 @@ PHDRS {
 	*/mm/ptwr.o(sections) */cpu/decode.o(sections) \
 	*/cpu/bounce.o(sections) */mm/table.o(sections)
 
+// Of these the hottest come first of all, as they call each other: a hypercall that
+// changes a page table, and a write to one.
+#define HOTTEST \
+	*/gate/entry.S.o(.text) *(.text.guest_exit .text.syscall_entry \
+	.text.hypercall_entry .text.guest_read_pair .text.guest_range_ok \
+	.text.mmu_update_usual .text.l1_change .text.l1_take .text.l1_drop \
+	.text.trap_entry .text.ptwr_fault .text.walk_l1_table \
+	.text.guest_read_word .text.entry_exchange .text.guest_read \
+	.text.guest_write .text.hypercall_call .text.hc_mmu_update)
+
 SECTIONS {
 	. = IMAGE_BASE;
 	image_start = .;
@@ -60,6 +70,7 @@ SECTIONS {
 	} :image
 
 	.text ALIGN(4096) : AT(ADDR(.text) - IMAGE_BASE + IMAGE_PHYS) {
+		HOTTEST
 		HOT(.text .text.*)
 		*(.text .text.*)
 	} :image

@@ -42,7 +42,7 @@ static enum step run(struct vcpu *v, gva_t at, struct multicall_entry *e,
 {
 	struct hcall h = {.nr = e->op};
 
-	memcpy(h.arg, e->args, sizeof(h.arg));
+	__builtin_memcpy(h.arg, e->args, sizeof(h.arg));
 	*result = h.nr == __HYPERVISOR_multicall ? -EINVAL
 						 : hypercall_call(v, &h);
 	// The register frame is another one now: there is nothing to go on with.

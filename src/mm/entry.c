@@ -20,11 +20,6 @@
 #include "mm/l1.h"
 #include "mm/m2p.h"
 
-bool entry_is_ours(u32 level, u32 index)
-{
-	return level == 4 && index - HV_FIRST_SLOT < HV_NR_SLOTS;
-}
-
 // Bits no entry of that level may have.
 static u64 forbidden(u32 level)
 {
@@ -112,8 +107,10 @@ static int table_get(const struct map_ask *ask, u32 level, mfn_t own, u64 entry)
 
 	if (level == 4 && mfn_eq(mfn, own))
 		return entry & PTE_RW ? -EINVAL : 0;
-	if (!frame_get(mfn, ask->d->id))
+	if (!quick_is_ram(mfn) || !quick_get(mfn, ask->d->id))
 		return refuse(ask, entry, "a table of somebody else", -EPERM);
+	if (quick_type_get(mfn, (enum frame_type)(level - 1)))
+		return 0;
 	err = type_get(mfn, (enum frame_type)(level - 1), ask->d);
 	if (err) {
 		frame_put(mfn);
@@ -145,8 +142,8 @@ int entry_put(u32 level, mfn_t own, u64 entry)
 	}
 	if (level == 4 && mfn_eq(mfn, own))
 		return 0;
-	err = type_put(mfn);
+	err = quick_type_put(mfn) ? 0 : type_put(mfn);
 	if (!err)
-		frame_put(mfn);
+		quick_put(mfn);
 	return err;
 }

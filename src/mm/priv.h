@@ -129,7 +129,10 @@ int must_check entry_get(const struct map_ask *ask, u32 level, u32 index,
 // Drops it again. 0 or -ERESTART (nothing dropped yet).
 int must_check entry_put(u32 level, mfn_t own, u64 entry);
 // True for the L4 slots that are the hypervisor's.
-bool entry_is_ours(u32 level, u32 index);
+static inline bool entry_is_ours(u32 level, u32 index)
+{
+	return level == 4 && index - HV_FIRST_SLOT < HV_NR_SLOTS;
+}
 // The checks and forced bits alone.
 int must_check entry_check(const struct map_ask *ask, u32 level, u32 index,
 			   u64 *entry);

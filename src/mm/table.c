@@ -29,12 +29,14 @@ static bool must_stop(u32 level, u32 units)
 // Most entries of most tables are empty, and a process has some ten tables:
 // these two loops are half of the hypervisor's part of a fork. Entries that
 // another processor is writing (A and D bits) stay present or absent.
-#define GROUP 8
+#define GROUP 16
 
-static bool group_empty(const u64 *t)
+static inline bool group_empty(const u64 *t)
 {
-	return !((t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]) &
-		 PTE_P);
+	u64 low = t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7];
+	u64 high = t[8] | t[9] | t[10] | t[11] | t[12] | t[13] | t[14] | t[15];
+
+	return !((low | high) & PTE_P);
 }
 
 // The first present entry from i on, or ENTRIES.

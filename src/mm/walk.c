@@ -4,7 +4,6 @@
 // use were validated, so their entries lead to tables for sure; the lock keeps
 // it so during the walk.
 
-#include "cpu/uaccess.h"
 #include "mm/priv.h"
 
 static u64 entry_for(u64 above, gva_t va, u32 shift)
@@ -18,7 +17,7 @@ mfn_t walk_l1_table(const struct vcpu *v, gva_t va)
 {
 	u64 e;
 
-	if (mfn_is_none(v->kernel_root) || !guest_range_ok(va, 1) ||
+	if (mfn_is_none(v->kernel_root) || va - HV_START < HV_END - HV_START ||
 	    (u64)((i64)(va << 16) >> 16) != va)
 		return MFN_NONE;
 	e = entry_for(mfn_maddr(v->kernel_root), va, 39);
