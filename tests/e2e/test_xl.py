@@ -108,11 +108,7 @@ def row(text, name, column):
 
 
 def in_guest(m, command, says=""):
-    """What a command prints in the guest; repeated until that matches.
-
-    Short commands: what is typed passes dom0's console and the guest's, and
-    Xen keeps 128 characters of it for a dom0 that is slow to read.
-    """
+    """What a command prints in the guest; repeated until that matches."""
     said = [""]
 
     def ask():
@@ -166,6 +162,15 @@ def in_guest(m, command, says=""):
 ])
 def test_looks(xl, command, says):
     assert re.search(says, xl(command), re.M)
+
+
+def test_top(dom0):
+    """It paints the screen, until one presses q."""
+    dom0.send("xl top\n")
+    dom0.expect("2 domains: ")
+    dom0.expect(r"Domain-0\W.*?\Wone\W")
+    dom0.send("q")
+    dom0.expect("dom0 [^ ]* # ")
 
 
 @pytest.mark.parametrize("command, says", [
