@@ -61,6 +61,12 @@ def test_console_takes_input(dom0):
     dom0.expect(re.escape(typed) + r"[\r\n]+<" + re.escape(typed) + ">")
 
 
+def test_console_takes_long_lines(dom0):
+    """More than any hypervisor keeps for a dom0 that is slow to read."""
+    typed = "-".join(str(i) for i in range(150))
+    assert dom0.run("echo " + typed)[1].strip() == typed
+
+
 def test_console_long_output(dom0):
     status, output = dom0.run("seq 1 3000")
     assert status == 0

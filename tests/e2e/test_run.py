@@ -2,6 +2,8 @@
 """make run, as one types it on a terminal: what the README promises."""
 
 import os
+import re
+import subprocess
 
 import pexpect
 import pytest
@@ -14,11 +16,11 @@ LOG = os.path.join(machine.LOGS, "e2e", "run.log")
 
 @pytest.fixture
 def terminal(request):
-    """make run with two guests; its end is QEMU's."""
+    """make run without words; its end is QEMU's."""
     os.makedirs(os.path.dirname(LOG), exist_ok=True)
     with open(LOG, "w", encoding="latin1") as log:
         child = pexpect.spawn(
-            "make", ["--no-print-directory", "run", "GUESTS=%d" % len(GUESTS)],
+            "make", ["--no-print-directory", "run"],
             cwd=machine.TOP, encoding="latin1", logfile=log,
             timeout=120 * machine.SCALE)
         yield child
@@ -55,3 +57,16 @@ def test_two_guests_beside_dom0(terminal):
     m.expect(pexpect.EOF)
     m.close()
     assert m.exitstatus == 0
+
+
+def test_more_of_them_with_another_kernel():
+    """What GUESTS, KERNEL and CMD ask for."""
+    out = subprocess.run(
+        ["make", "--no-print-directory", "run", "GUESTS=3", "KERNEL=7.2",
+         "TIMEOUT=%d" % (400 * machine.SCALE),
+         "CMD=uname -r; xl list"], cwd=machine.TOP,
+        stdout=subprocess.PIPE, encoding="latin1", check=False)
+    assert out.returncode == 0, out.stdout
+    assert re.search(r"^7\.2\.", out.stdout, re.M), out.stdout
+    for name in GUESTS + ["linux-7.2-3"]:
+        assert re.search("^%s +[0-9]+ +" % name, out.stdout, re.M), out.stdout
