@@ -7,7 +7,7 @@
 ##                      (HV=build/oracle/xen.elf: the same on stock Xen)
 ## make bench [QUICK=1] the evaluation beside native, Xen, KVM and translation:
 ##                      bench/report/index.html (two hours; QUICK: 12 minutes)
-## make bench-parts     boots, crossings, SMP, services, guests: each by itself
+## make bench-parts     boots, crossings, SMP, idling, services, guests: each by itself
 #
 # Serial logs of what failed stay in build/logs.
 
@@ -42,5 +42,6 @@ bench-parts:
 	@bench/boot
 	@bench/crossings
 	@bench/smp
+	@bench/idle
 	@bench/near-native
 	@bench/guests
