@@ -2,9 +2,10 @@
 /*
  * restless PROCESSES MIB: each process keeps changing a memory of its own, in
  * private pages, and in shared ones of a file that a child of its own maps as
- * well, and looks that what it finds is what it wrote. /tmp/restless-N says
- * how it goes: "rounds R wrong W gap G", G the longest time in ms that it did
- * nothing, by the wall clock. Runs until it is killed.
+ * well, and looks that what it finds is what it wrote, and that time does not
+ * go back. /tmp/restless-N says how it goes: "rounds R wrong W gap G", G the
+ * longest time in ms that it did nothing, by the wall clock. Runs until it is
+ * killed.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -78,6 +79,18 @@ static void have_a_child(void)
 	wrong += child < 0 || waitpid(child, &status, 0) != child || status;
 }
 
+/* Also across a migration, where the clock's page is another one. */
+static void look_at_time(void)
+{
+	static struct timespec last;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	wrong += t.tv_sec < last.tv_sec ||
+		 (t.tv_sec == last.tv_sec && t.tv_nsec < last.tv_nsec);
+	last = t;
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec t;
@@ -140,6 +153,7 @@ static void run(unsigned n)
 
 			look(i);
 			change(i);
+			look_at_time();
 		}
 		if (rounds % 64 == 0)
 			have_a_child();
