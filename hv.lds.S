@@ -18,9 +18,8 @@ PHDRS {
 	stack PT_GNU_STACK FLAGS(6);
 }
 
-// What hypercalls, task switches and faults of guests go through, callers and
-// callees side by side. Page tables are changed and CR3 is written there, and each
-// page that is used afterwards is a TLB entry that must be filled again.
+// What hypercalls and faults of guests go through, callers and callees side by
+// side, behind what is marked as hot (lib/types.h tells why).
 #define HOT(sections) \
 	*/gate/entry.S.o(sections) */cpu/exit.o(sections) \
 	*/cpu/trap.o(sections) */hypercall/dispatch.o(sections) \
@@ -35,7 +34,7 @@ PHDRS {
 	*/mm/ptwr.o(sections) */cpu/decode.o(sections) \
 	*/cpu/bounce.o(sections) */mm/table.o(sections)
 
-// Of these the hottest come first of all, as they call each other: a hypercall that
+// Of these the hottest come first, as they call each other: a hypercall that
 // changes a page table, and a write to one.
 #define HOTTEST \
 	*/gate/entry.S.o(.text) *(.text.guest_exit .text.syscall_entry \
@@ -70,6 +69,8 @@ SECTIONS {
 	} :image
 
 	.text ALIGN(4096) : AT(ADDR(.text) - IMAGE_BASE + IMAGE_PHYS) {
+		*(.text.hot .text.hot.*)
+		*(.data.rel.ro.hot) // in the same page
 		HOTTEST
 		HOT(.text .text.*)
 		*(.text .text.*)
@@ -104,7 +105,8 @@ SECTIONS {
 
 	.data ALIGN(4096) : AT(ADDR(.data) - IMAGE_BASE + IMAGE_PHYS) {
 		data_start = .;
-		HOT(.data .data.*)
+		*(.data.hot)
+		*(.data.hot.table)
 		*(.data .data.*)
 		. = ALIGN(16);
 	} :image
@@ -112,9 +114,6 @@ SECTIONS {
 
 	.bss ALIGN(4096) : AT(ADDR(.bss) - IMAGE_BASE + IMAGE_PHYS) {
 		bss_start = .;
-		HOT(.bss .bss.*)
-		*(.bss.cpu_features .bss.dirty_logs .bss.section_limit)
-		*(.bss.section_run .bss.section_map)
 		*(.bss .bss.*)
 		. = ALIGN(PERCPU_SIZE);
 		KEEP(*(.early_block))

@@ -33,14 +33,14 @@
 // The block is aligned to its size so that any stack pointer finds it.
 #define PERCPU_SIZE		0x40000
 #define PERCPU_STUB		0x00000	// entry stubs: shared text, read-only
-#define PERCPU_DATA		0x01000	// struct cpu; must follow the stub
-#define PERCPU_DATA_SIZE	0x03000
-#define PERCPU_IST_NMI		0x05000	// each IST stack: one page, guard below
-#define PERCPU_IST_MC		0x07000
-#define PERCPU_IST_DF		0x09000
-#define PERCPU_IST_DB		0x0b000
-#define PERCPU_STACK		0x10000	// main stack, guard page below
-#define PERCPU_STACK_SIZE	0x08000
+#define PERCPU_STACK		0x02000	// main stack, guard page below
+#define PERCPU_STACK_SIZE	0x07800
+#define PERCPU_DATA		0x09800	// struct cpu, in the stack's last page
+#define PERCPU_DATA_SIZE	0x00800
+#define PERCPU_IST_NMI		0x0b000	// each IST stack: one page, guard below
+#define PERCPU_IST_MC		0x0d000
+#define PERCPU_IST_DF		0x0f000
+#define PERCPU_IST_DB		0x11000
 #define PERCPU_CLOSED_TEXT	0x19000	// closed gate: entry and exit, 2 pages
 #define PERCPU_CLOSED_RO	0x1b000	// what that needs to know, and the TSS
 #define PERCPU_CLOSED_RW	0x1c000	// its scratch words and stacks
@@ -62,6 +62,10 @@
 #define SEL_USER_SS		0xe02b
 #define SEL_USER_CS64		0xe033
 #define SEL_RING1_SS		0xe039	// gate mode
+// What SYSRET loads for programs behind an open gate: Linux asks for these.
+#define SEL_SYSRET_CS32		0x0023
+#define SEL_SYSRET_SS		0x002b
+#define SEL_SYSRET_CS64		0x0033
 #define SEL_TSS			0xe040	// 16 bytes
 #define SEL_LDT			0xe050	// 16 bytes
 

@@ -342,9 +342,10 @@ boot_l2_image:
 // A block of the shape that cpu/percpu.h describes, so that cpu_this() works
 // from the first line of C on: it finds a struct cpu of zeros, processor 0.
 	.section .early_block, "aw", @nobits
-	.skip PERCPU_DATA + PERCPU_DATA_SIZE
+	.skip PERCPU_STACK
 	.globl early_stack, early_stack_end
 	.hidden early_stack, early_stack_end
 early_stack:
 	.skip PERCPU_STACK_SIZE
 early_stack_end:
+	.skip PERCPU_DATA_SIZE

@@ -53,7 +53,7 @@ static no_inline void exit_pending(struct cpu *c, struct regs *r)
 }
 
 // Mostly there is nothing: then it is over soon.
-void guest_exit(struct regs *r)
+hot_code void guest_exit(struct regs *r)
 {
 	struct cpu *c = cpu_this();
 

@@ -11,7 +11,7 @@
 #define EXT_BASE 0x80000000u
 #define XCR0_WANTED (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
-struct cpu_features cpu_features;
+hot_data struct cpu_features cpu_features;
 
 // Features without which neither we nor any 64-bit guest can run.
 static const struct {

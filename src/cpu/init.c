@@ -63,12 +63,11 @@ static void map_block(u64 base)
 	maddr_t stub = image_maddr(gate_text_start);
 
 	percpu_map(base + PERCPU_STUB, maddr_mfn(stub), TEXT_FLAGS);
-	map_pages(base + PERCPU_DATA, PERCPU_DATA_SIZE);
 	map_page(base + PERCPU_IST_NMI);
 	map_page(base + PERCPU_IST_MC);
 	map_page(base + PERCPU_IST_DF);
 	map_page(base + PERCPU_IST_DB);
-	map_pages(base + PERCPU_STACK, PERCPU_STACK_SIZE);
+	map_pages(base + PERCPU_STACK, PERCPU_STACK_SIZE + PERCPU_DATA_SIZE);
 	map_page(base + PERCPU_GDT + GDT_PAGE_AT);
 	map_page(base + PERCPU_CLOSED_RO); // the TSS is there
 	descriptor_init_windows(base);
@@ -147,9 +146,26 @@ void entries_load(struct cpu *c)
 	idt_load();
 }
 
-static void load_syscall_msrs(void)
+static void star_write(struct cpu *c, u16 user)
 {
-	wrmsr(MSR_STAR, (u64)SEL_USER_CS32 << 48 | (u64)SEL_HV_CS << 32);
+	c->star_user = user;
+	wrmsr(MSR_STAR, (u64)user << 48 | (u64)SEL_HV_CS << 32);
+}
+
+// SYSRET serves two: programs behind an open gate (entry.S, fast_iret), and guest
+// kernels in ring 3.
+void star_load(const struct vcpu *v)
+{
+	struct cpu *c = cpu_this();
+	u16 user = v->domain->open_gate ? SEL_SYSRET_CS32 : SEL_USER_CS32;
+
+	if (c->star_user != user)
+		star_write(c, user);
+}
+
+static void load_syscall_msrs(struct cpu *c)
+{
+	star_write(c, SEL_USER_CS32);
 	wrmsr(MSR_FMASK, FMASK_VALUE);
 	if (cpu_features.leaf1_d >> 11 & 1) // SEP
 		wrmsr(MSR_SYSENTER_CS, SEL_HV_CS);
@@ -171,7 +187,7 @@ void cpu_init_this(struct cpu *c)
 		wrmsr(MSR_TSC_AUX, 0);
 	write_dr7(DR7_DEFAULT);
 	load_tables(c);
-	load_syscall_msrs();
+	load_syscall_msrs(c);
 	entries_load(c);
 	c->online = true;
 }

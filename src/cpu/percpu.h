@@ -60,6 +60,7 @@ struct cpu {
 	u64 count_shift; // bytes from here to those of curr; 0: our own
 
 	u32 fault_vector, fault_error; // last fault that the extable caught
+	u16 star_user; // what SYSRET makes selectors from
 	u32 ldt_entries; // length of the LDT that LDTR points at
 	bool ts; // CR0.TS is set
 	bool breakpoints; // DR7 has some enabled
@@ -86,7 +87,8 @@ struct cpu {
 	u32 nmi_ask; // what others want to know by NMI
 };
 
-_Static_assert(sizeof(struct cpu) <= PERCPU_DATA_SIZE, "fits its pages");
+_Static_assert(sizeof(struct cpu) <= PERCPU_DATA_SIZE, "fits its place");
+_Static_assert(PERCPU_DATA == PERCPU_STACK + PERCPU_STACK_SIZE, "one page");
 
 // cpu_this() is in hw/percpu.h: from the stack pointer here, a plain variable
 // in host tests. Base address of a processor's block:

@@ -122,6 +122,8 @@ void cr4_load(const struct vcpu *v);
 // What the guest reads from CR0 and CR4.
 u64 cr0_guest_view(const struct vcpu *v);
 u64 cr4_guest_view(const struct vcpu *v);
+// MSR_STAR of this processor := as v's domain needs it.
+void star_load(const struct vcpu *v);
 // Is there RDTSCP? v's value of the MSR that it reads := into this processor.
 bool has_tsc_aux(void);
 void tsc_aux_load(const struct vcpu *v);

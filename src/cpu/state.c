@@ -99,6 +99,7 @@ void vcpu_load(struct vcpu *v, struct regs *r)
 	segments_ok = load_selectors(sel);
 	load_bases(v);
 	cr4_load(v);
+	star_load(v);
 	tsc_aux_load(v);
 	debugreg_load(v);
 	fpu_load(v);
@@ -124,7 +125,7 @@ void vcpu_unload(void)
 
 // ------------------------------------------------------------ segment bases
 
-static int set_gs_user_selector(u16 sel)
+static hot_code int set_gs_user_selector(u16 sel)
 {
 	bool ok;
 
@@ -137,7 +138,7 @@ static int set_gs_user_selector(u16 sel)
 // set_segment_base (25): arg 0 = SEGBASE_*, arg 1 = the base, or for
 // SEGBASE_GS_USER_SEL the selector. -EINVAL: no such kind, a base that is not
 // canonical, a selector that does not load (GS is null then).
-i64 hc_set_segment_base(struct vcpu *v maybe_unused, struct hcall *h)
+hot_code i64 hc_set_segment_base(struct vcpu *v maybe_unused, struct hcall *h)
 {
 	static const u32 msr[] = {
 		[SEGBASE_FS] = MSR_FS_BASE,

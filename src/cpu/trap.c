@@ -215,7 +215,7 @@ void irq_entry(struct regs *r)
 	irq_dispatch((u8)r->vector);
 }
 
-void syscall_entry(struct regs *r)
+hot_code void syscall_entry(struct regs *r)
 {
 	struct vcpu *v = vcpu_this();
 

@@ -45,7 +45,7 @@ static bool get_four(u8 *to, gva_t src)
 	return true;
 }
 
-int guest_read(void *dst, gva_t src, size_t bytes)
+hot_code int guest_read(void *dst, gva_t src, size_t bytes)
 {
 	u8 *to = dst;
 	u64 value;

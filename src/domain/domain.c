@@ -52,7 +52,8 @@ struct domain *domain_next(domid_t id)
 	return found;
 }
 
-struct domain *domain_target(struct domain *caller, domid_t id, int *err)
+hot_code struct domain *domain_target(struct domain *caller, domid_t id,
+				      int *err)
 {
 	struct domain *d;
 

@@ -20,6 +20,10 @@ _Static_assert(offsetof(struct vcpu, nmi_masked) ==
 		       offsetof(struct vcpu, nmi_pending) + 1,
 	       "one test");
 
+_Static_assert(SEGBASE_FS == 0 && SEGBASE_GS_USER == 1 &&
+		       MSR_KERNEL_GS_BASE == MSR_FS_BASE + 2,
+	       "fast_hypercall computes the MSR");
+
 void asm_offsets(void);
 void asm_offsets(void)
 {
@@ -75,6 +79,7 @@ void asm_offsets(void)
 	OFFSET(VCPU_IN_KERNEL, struct vcpu, in_kernel); // and one_root
 	OFFSET(VCPU_NMI_PENDING, struct vcpu, nmi_pending); // and nmi_masked
 	OFFSET(VCPU_USERS_VERSION, struct vcpu, users_version);
+	OFFSET(VCPU_KERNEL_SS, struct vcpu, kernel_ss);
 	OFFSET(VCPU_KERNEL_SP, struct vcpu, kernel_sp);
 	OFFSET(VCPU_TRAPS, struct vcpu, traps);
 	OFFSET(VCPU_SYSCALL_RIP, struct vcpu, syscall.rip);
@@ -85,6 +90,10 @@ void asm_offsets(void)
 	OFFSET(VCPU_COUNT_PF, struct vcpu, count[CNT_TRAP + VEC_PF]);
 	OFFSET(VCPU_COUNT_IRET, struct vcpu,
 	       count[CNT_HYPERCALL + __HYPERVISOR_iret]);
+	OFFSET(VCPU_COUNT_STACK_SWITCH, struct vcpu,
+	       count[CNT_HYPERCALL + __HYPERVISOR_stack_switch]);
+	OFFSET(VCPU_COUNT_SEGMENT_BASE, struct vcpu,
+	       count[CNT_HYPERCALL + __HYPERVISOR_set_segment_base]);
 	OFFSET(DOMAIN_ROOT_VERSION, struct domain, root_version);
 
 	EMIT(TRAP_PF_ADDRESS, VEC_PF * sizeof(struct trap_info) +
@@ -96,6 +105,10 @@ void asm_offsets(void)
 	OFFSET(INFO_MASK, struct vcpu_info, evtchn_upcall_mask);
 	OFFSET(INFO_CR2, struct vcpu_info, arch.cr2);
 	EMIT(HYPERCALL_IRET, __HYPERVISOR_iret);
+	EMIT(HYPERCALL_STACK_SWITCH, __HYPERVISOR_stack_switch);
+	EMIT(HYPERCALL_SET_SEGMENT_BASE, __HYPERVISOR_set_segment_base);
+	EMIT(SEGBASE_GS_USER, SEGBASE_GS_USER);
+	EMIT(SEGBASE_GS_USER_SEL, SEGBASE_GS_USER_SEL);
 	EMIT(IRET_IN_SYSCALL, VGCF_in_syscall);
 	EMIT(GUEST_RFLAGS, GUEST_RFLAGS);
 	EMIT(BOUNCE_CLEARED, BOUNCE_CLEARED);

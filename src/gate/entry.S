@@ -51,6 +51,11 @@
 	.section .gate.text, "ax", @progbits
 
 #define DATA(field) (gate_text_start + PERCPU_DATA + field)(%rip)
+#define GUEST_GDT(sel) (gate_text_start + PERCPU_GDT + (sel) - 3)(%rip)
+
+// User code and data without bounds, accessed, as guests' descriptors are shown.
+#define DESC_FLAT_CS64 0x00affb000000ffff
+#define DESC_FLAT_SS 0x00cff3000000ffff
 
 // In: RCX = return address, R11 = flags, RSP = the guest's. Until the second
 // instruction is done, the stack is the guest's: NMI, #MC and #DB arrive on
@@ -74,6 +79,32 @@
 	int3
 .endm
 
+// Behind fast_iret. In: RSP = the frame for IRET; RCX and R11 are the user's. Goes
+// to \else unless SYSRET leads to just that: the return of a system call, to the
+// flat segments of gate.md D6, if the guest's own say the same. The other
+// conditions are those of exit_to_guest. Takes RDX.
+.macro if_sysret_does else
+	cmp	%rcx, (%rsp)
+	jne	\else
+	cmp	%r11, 16(%rsp)
+	jne	\else
+	cmpq	$SEL_SYSRET_CS64, 8(%rsp)
+	jne	\else
+	cmpq	$SEL_SYSRET_SS, 32(%rsp)
+	jne	\else
+	test	$(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF), %r11d
+	jnz	\else
+	mov	%rcx, %rdx
+	shr	$47, %rdx
+	jnz	\else
+	movabs	$DESC_FLAT_CS64, %rdx
+	cmp	%rdx, GUEST_GDT(SEL_SYSRET_CS64)
+	jne	\else
+	movabs	$DESC_FLAT_SS, %rdx
+	cmp	%rdx, GUEST_GDT(SEL_SYSRET_SS)
+	jne	\else
+.endm
+
 FUNC(gate_syscall)
 	syscall_frame VEC_SYSCALL, SEL_USER_CS64
 	mov	DATA(CPU_CURR), %rdx
@@ -82,7 +113,7 @@ FUNC(gate_syscall)
 	cmpw	$FAST_USER, VCPU_IN_KERNEL(%rdx)
 	jne	3f
 	fast_syscall 3f
-	restore_scratch
+5:	restore_scratch
 	add	$8, %rsp
 fast_syscall_iret:
 	iretq
@@ -90,12 +121,20 @@ fast_syscall_iret:
 	EXTABLE(fast_syscall_iret, iret_fixup)
 
 1:	cmp	$HYPERCALL_IRET, %rax
-	jne	3f
+	jne	4f
 	mov	FAST(REGS_RSP), %rax
 	fast_iret 2f
 	pop	%rcx
 	pop	%rax
+	if_sysret_does 6f
 	mov	(5 * 8 + REGS_RDX - REGS_RAX)(%rsp), %rdx
+	mov	(5 * 8 + REGS_RSI - REGS_RAX)(%rsp), %rsi
+	mov	(5 * 8 + REGS_RDI - REGS_RAX)(%rsp), %rdi
+	mov	24(%rsp), %rsp		// from here to the end: as on entry
+	sysretq
+	int3
+
+6:	mov	(5 * 8 + REGS_RDX - REGS_RAX)(%rsp), %rdx
 	mov	(5 * 8 + REGS_RSI - REGS_RAX)(%rsp), %rsi
 	mov	(5 * 8 + REGS_RDI - REGS_RAX)(%rsp), %rdi
 fast_iret_iret:
@@ -106,6 +145,10 @@ fast_iret_iret:
 2:	mov	DATA(CPU_STACK_TOP), %rsp
 	sub	$FAST_DEPTH, %rsp
 3:	to_syscall_rest
+
+4:	fast_hypercall 3b
+	jmp	5b
+	int3
 END(gate_syscall)
 
 FUNC(gate_syscall32)
@@ -132,7 +175,7 @@ END(gate_sysenter)
 
 // ------------------------------------------------------------ system calls
 
-	.text
+	.section .text.hot.entry, "ax", @progbits
 
 	// Where closed.S joins.
 	.globl	trap_common, irq_common, ist_common, exit_to_guest
@@ -166,6 +209,8 @@ END(syscall_rest)
 	jmp	exit_to_hypervisor
 	int3
 .endm
+
+	.text
 
 // The vectors that use an IST have stubs further down; none is taken here.
 	.balign	16
@@ -288,6 +333,8 @@ LOCAL_FUNC(exit_to_hypervisor)
 	int3
 END(exit_to_hypervisor)
 
+	.section .text.hot.entry, "ax", @progbits
+
 // In: RDI = where frames of guests lie, at the top of the main stack. What is
 // there is given up for an empty frame. Does not return.
 FUNC(gate_enter)
@@ -341,6 +388,8 @@ iret_insn:
 	int3
 	EXTABLE(iret_insn, iret_fixup)
 END(iret_to_guest)
+
+	.text
 
 // IRET refused the guest's selectors or addresses (S6). trap_entry() returned
 // here with the guest's registers and RSP = the refused frame, which is still

@@ -17,7 +17,7 @@
 
 _Static_assert(HYPERCALL_MAX == COUNTER_HYPERCALLS, "each has a counter");
 
-i64 hypercall_call(struct vcpu *v, struct hcall *h)
+static inline i64 call(struct vcpu *v, struct hcall *h)
 {
 	if (h->nr >= HYPERCALL_MAX)
 		return -ENOSYS;
@@ -25,6 +25,11 @@ i64 hypercall_call(struct vcpu *v, struct hcall *h)
 	if (!hypercall_table[h->nr])
 		return -ENOSYS;
 	return hypercall_table[h->nr](v, h);
+}
+
+i64 hypercall_call(struct vcpu *v, struct hcall *h)
+{
+	return call(v, h);
 }
 
 static void repeat(struct regs *r, const struct hcall *h)
@@ -39,21 +44,21 @@ static void repeat(struct regs *r, const struct hcall *h)
 	r->r9 = h->arg[5];
 }
 
-static void enter(struct vcpu *v, struct regs *r)
+static hot_code void enter(struct vcpu *v, struct regs *r)
 {
 	struct hcall h = {
 		.nr = r->rax,
 		.arg = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9},
 	};
-	i64 result = hypercall_call(v, &h);
+	i64 result = call(v, &h);
 
-	if (h.restart)
+	if (unlikely(h.restart))
 		repeat(r, &h);
 	else
 		r->rax = (u64)result;
 }
 
-void hypercall_entry(struct vcpu *v, struct regs *r)
+hot_code void hypercall_entry(struct vcpu *v, struct regs *r)
 {
 	cpu_this()->work = 0;
 	v->hypercalls++;

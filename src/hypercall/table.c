@@ -15,7 +15,7 @@ static i64 hc_xenpmu_op(struct vcpu *v maybe_unused,
 	return -EOPNOTSUPP;
 }
 
-hypercall_fn *const hypercall_table[HYPERCALL_MAX] = {
+hot_const hypercall_fn *const hypercall_table[HYPERCALL_MAX] = {
 	[__HYPERVISOR_set_trap_table] = hc_set_trap_table,
 	[__HYPERVISOR_mmu_update] = hc_mmu_update,
 	[__HYPERVISOR_set_gdt] = hc_set_gdt,

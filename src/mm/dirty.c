@@ -16,7 +16,7 @@
 #define CHUNK_PAGES BIT(DIRTY_BITS_SHIFT)
 #define CHUNK_WORDS (CHUNK_PAGES / 64)
 
-u32 dirty_logs;
+hot_data u32 dirty_logs;
 
 // ---------------------------------------------------------------------- bits
 

@@ -24,7 +24,8 @@ static int resolve_owner(struct vcpu *v, domid_t id, struct map_ask *ask)
 	return 0;
 }
 
-int foreign_resolve(struct vcpu *v, u32 foreigndom, struct map_ask *ask)
+hot_code int foreign_resolve(struct vcpu *v, u32 foreigndom,
+			     struct map_ask *ask)
 {
 	u32 tables = foreigndom >> 16;
 	int err = 0;

@@ -19,8 +19,8 @@
 #define MAX_SECTIONS \
 	(((DIRECT_END - DIRECT_BASE) >> PAGE_SHIFT) >> SECTION_SHIFT)
 
-u64 section_map[MAX_SECTIONS / 64];
-u64 section_limit, section_run;
+hot_table u64 section_map[MAX_SECTIONS / 64];
+hot_data u64 section_limit, section_run;
 
 u64 frame_limit(void)
 {

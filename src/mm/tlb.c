@@ -10,7 +10,7 @@
 #include "mm/priv.h"
 #include "mm/tlb.h"
 
-u32 tlb_clock = 1;
+hot_data u32 tlb_clock = 1;
 
 static bool has_guest_root(const struct cpu *c)
 {
@@ -82,7 +82,7 @@ static void flushed(struct cpu *c, u32 now)
 		flush_where(is_other, NULL, CNT_FLUSH_ASKED_WRAP);
 }
 
-void tlb_load_root(mfn_t root)
+hot_code void tlb_load_root(mfn_t root)
 {
 	struct cpu *c = cpu_this();
 	u32 now = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);

@@ -65,10 +65,10 @@ static void read_only_at(const char *what, u64 va)
 
 static void hypervisor_is_not_there(void)
 {
-	nothing_at("its main stack", BLOCK(0) + 0x17f58);
-	nothing_at("what it knows of the processor", BLOCK(0) + 0x1000);
+	nothing_at("its main stack", BLOCK(0) + 0x9758);
+	nothing_at("what it knows of the processor", BLOCK(0) + 0x9800);
 	nothing_at("its entry stubs", BLOCK(0));
-	nothing_at("its NMI stack", BLOCK(0) + 0x5ff8);
+	nothing_at("its NMI stack", BLOCK(0) + 0xbff8);
 	nothing_at("devices", 0xffff80c000000000UL);
 	nothing_at("its text", 0xffff810000000000UL);
 	nothing_at("its frame table", 0xffff818000000000UL);
