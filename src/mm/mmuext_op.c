@@ -16,6 +16,7 @@
 #include "lib/string.h"
 #include "mm/dirty.h"
 #include "mm/priv.h"
+#include "mm/quick.h"
 
 #define MAX_OLD 2
 
@@ -88,25 +89,51 @@ static int op_unpin(struct ext *x)
 
 // --------------------------------------------------------------------- roots
 
-static void roots_settle(struct ext *x)
+// Most roots are pinned, so that neither of these is the first or last user.
+static inline void put_root(struct vcpu *v, mfn_t mfn)
 {
+	if (quick_type_put(mfn))
+		quick_put(mfn);
+	else
+		(void)!undo_table(v, mfn); // looked at after each op
+}
+
+static inline int get_root(struct domain *d, mfn_t mfn)
+{
+	if (!quick_is_ram(mfn) || !quick_get(mfn, d->id))
+		return -EPERM;
+	if (quick_type_get(mfn, TYPE_L4))
+		return 0;
+	quick_put(mfn);
+	return frame_get_type(mfn, TYPE_L4, d);
+}
+
+static hot_code void roots_settle(struct ext *x)
+{
+	struct domain *d = x->v->domain;
+
 	if (x->load_root)
 		root_load(x->v);
 	x->load_root = false;
-	while (x->nr_old) {
-		mfn_t old = x->old[--x->nr_old];
-
-		lock_get(&x->v->domain->lock);
-		(void)!undo_table(x->v, old); // looked at after each op
-		lock_put(&x->v->domain->lock);
-	}
+	if (!x->nr_old)
+		return;
+	lock_get(&d->lock);
+	while (x->nr_old)
+		put_root(x->v, x->old[--x->nr_old]);
+	lock_put(&d->lock);
 }
 
-static int take_root(struct ext *x, mfn_t mfn)
+static hot_code int take_root(struct ext *x, mfn_t mfn)
 {
-	if (x->ask.of != x->v->domain)
+	struct domain *d = x->v->domain;
+	int err;
+
+	if (x->ask.of != d)
 		return -EINVAL;
-	return root_get(x->v->domain, mfn);
+	lock_get(&d->lock);
+	err = get_root(d, mfn);
+	lock_put(&d->lock);
+	return err;
 }
 
 static void replace_root(struct ext *x, mfn_t *root, mfn_t mfn)
@@ -117,7 +144,7 @@ static void replace_root(struct ext *x, mfn_t *root, mfn_t mfn)
 	root_changed(x->v);
 }
 
-static int op_new_root(struct ext *x)
+static hot_code int op_new_root(struct ext *x)
 {
 	mfn_t mfn = MFN(x->op.arg1.mfn);
 	int err = take_root(x, mfn);
@@ -130,7 +157,7 @@ static int op_new_root(struct ext *x)
 }
 
 // The guest's kernel asks, so its user root is not loaded now.
-static int op_new_user_root(struct ext *x)
+static hot_code int op_new_user_root(struct ext *x)
 {
 	mfn_t mfn = MFN(x->op.arg1.mfn);
 	int err;
@@ -241,7 +268,7 @@ static int op_super(struct ext *x)
 	return -EOPNOTSUPP;
 }
 
-static int (*const ops[])(struct ext *x) = {
+static hot_const int (*const ops[])(struct ext *x) = {
 	[MMUEXT_PIN_L1_TABLE] = op_pin,
 	[MMUEXT_PIN_L2_TABLE] = op_pin,
 	[MMUEXT_PIN_L3_TABLE] = op_pin,
@@ -296,16 +323,19 @@ static int do_all(struct ext *x, gva_t list, u32 count, u32 *done)
 	return err;
 }
 
-i64 hc_mmuext_op(struct vcpu *v, struct hcall *h)
+hot_code i64 hc_mmuext_op(struct vcpu *v, struct hcall *h)
 {
 	u32 count = (u32)h->arg[1] & ~COUNT_RESTARTED;
 	gva_t total = h->arg[2];
 	u32 before = 0, done = 0;
-	struct ext x = {.v = v};
-	int err = undo_finish(v);
+	struct ext x;
+	int err = unlikely(undo_pending(v)) ? undo_finish(v) : 0;
 
 	if (unlikely(err))
 		return hypercall_restart(h);
+	x.v = v; // the rest comes with the calls below
+	x.load_root = false;
+	x.nr_old = 0;
 	if ((h->arg[1] & COUNT_RESTARTED) && total)
 		err = guest_read(&before, total, sizeof(before));
 	if (!err)

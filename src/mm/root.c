@@ -63,10 +63,16 @@ static void compare(struct vcpu *v, struct root_pair *p)
 }
 
 // Each kernel root has its place; a few may share one.
-static struct root_pair *find_pair(struct vcpu *v)
+static struct root_pair *place_of_pair(struct vcpu *v)
 {
 	u64 n = v->kernel_root.n;
-	struct root_pair *p = &v->pair[(n ^ n >> 6) % ROOT_PAIRS];
+
+	return &v->pair[(n ^ n >> 6) % ROOT_PAIRS];
+}
+
+static struct root_pair *find_pair(struct vcpu *v)
+{
+	struct root_pair *p = place_of_pair(v);
 
 	if (unlikely(!is_pair(p, v, READ_ONCE(v->domain->root_version))))
 		compare(v, p);
@@ -80,6 +86,17 @@ static bool users_may_share(struct vcpu *v)
 
 	v->users_version = p->agree ? p->version : 0;
 	return p->agree;
+}
+
+// A task switch mostly comes back to a pair met before. Then the way to its users
+// is known now, and the next iret need not ask.
+static void look_up_users(struct vcpu *v)
+{
+	const struct root_pair *p = place_of_pair(v);
+
+	if (v->domain->open_gate && p->agree &&
+	    is_pair(p, v, READ_ONCE(v->domain->root_version)))
+		v->users_version = p->version;
 }
 
 static mfn_t guests_root(struct vcpu *v)
@@ -100,14 +117,14 @@ bool root_is_shared(struct vcpu *v)
 	return find_pair(v)->agree;
 }
 
-static mfn_t wanted_root(struct vcpu *v)
+static hot_code mfn_t wanted_root(struct vcpu *v)
 {
 	mfn_t root = guests_root(v);
 
 	return unlikely(v->domain->dirty) ? shadow_root(v->domain, root) : root;
 }
 
-void root_load(struct vcpu *v)
+hot_code void root_load(struct vcpu *v)
 {
 	root_changed(v);
 	// Who writes to a root of v's either sees that v is loaded here, or has
@@ -115,6 +132,7 @@ void root_load(struct vcpu *v)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	count(CNT_CR3_ROOT);
 	tlb_load_root(wanted_root(v));
+	look_up_users(v);
 }
 
 void root_switch(struct vcpu *v)
