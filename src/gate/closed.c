@@ -174,10 +174,13 @@ static void use_entries(struct cpu *c, bool closed)
 // Behind the gate a program's kernel needs no CR3 write until it needs the
 // hypervisor. Then the full root is loaded, and adaptive lets the kernel stay on
 // it, in classic mode: so no further call costs any, and the way back to the
-// program one, which classic mode pays there too.
+// program one, which classic mode pays there too. At the end of a task switch that
+// way is near: what the kernel still does for the program it had better do where
+// the program will run, or both fill the TLB.
 static bool stays(const struct vcpu *v)
 {
-	return v->domain->gate == GATE_ADAPTIVE && v->in_kernel;
+	return v->domain->gate == GATE_ADAPTIVE && v->in_kernel &&
+	       v->task_switch != SWITCH_STACK;
 }
 
 static bool wanted(const struct vcpu *v)
@@ -188,7 +191,7 @@ static bool wanted(const struct vcpu *v)
 	case GATE_CLASSIC:
 		return false;
 	case GATE_ADAPTIVE:
-		return !v->in_kernel;
+		return !stays(v);
 	case GATE_ALWAYS:
 		return true;
 	case GATE_FLIP:
@@ -335,6 +338,8 @@ void gate_leave(struct vcpu *v, struct regs *r)
 	struct cpu *c = cpu_this();
 	mfn_t mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;
 
+	if (v->task_switch == SWITCH_STACK)
+		v->task_switch = NO_SWITCH;
 	if (mfn_is_none(mirror)) {
 		leave_classic(v, r);
 		if (c->closed && stays(v))

@@ -112,8 +112,10 @@ static hot_code void roots_settle(struct ext *x)
 {
 	struct domain *d = x->v->domain;
 
-	if (x->load_root)
+	if (x->load_root) {
 		root_load(x->v);
+		x->v->task_switch = SWITCH_ROOT;
+	}
 	x->load_root = false;
 	if (!x->nr_old)
 		return;
