@@ -469,6 +469,28 @@ static void programs_and_kernel_until_it_asks(void **state)
 	}
 }
 
+// Its end is the new stack that follows a new root.
+static void end_of_a_task_switch(void **state)
+{
+	d->gate = GATE_ADAPTIVE;
+	s.v->in_kernel = false;
+	frame.cs = SEL_USER_CS64;
+	assert_int_not_equal(leave(), 0);
+	gate_rw(0)->in_kernel = 1;
+	frame.vector = VEC_SYSCALL;
+	gate_entered(&frame);
+	s.v->task_switch = SWITCH_ROOT;
+	assert_int_equal(leave(), 0);
+	gate_entered(&frame);
+	s.v->task_switch = SWITCH_STACK;
+	assert_int_not_equal(leave(), 0);
+	assert_int_equal(frame.cs, SEL_RING1_CS);
+	assert_int_equal(frame.ss, SEL_RING1_SS);
+	gate_rw(0)->in_kernel = 1;
+	gate_entered(&frame);
+	assert_int_equal(leave(), 0); // once
+}
+
 // Whoever runs next finds the entries that he needs.
 static void entries_go_with_the_domain(void **state)
 {
@@ -508,6 +530,7 @@ int main(void)
 		TEST(ring_1_does_not_leave),
 		TEST(handlers_that_need_help),
 		TEST(programs_and_kernel_until_it_asks),
+		TEST(end_of_a_task_switch),
 		TEST(entries_go_with_the_domain),
 		TEST(flips),
 	};

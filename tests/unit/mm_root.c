@@ -147,6 +147,32 @@ static void what_does_not_matter_is_ignored(void **state)
 	assert_int_equal(root_of_users(), s.l4);
 }
 
+// What the iret looks at: 0 as long as nobody has compared the pair as it is.
+static u64 users_known(void)
+{
+	return s.v->users_version;
+}
+
+static void a_pair_met_before_is_known(void **state)
+{
+	u64 e = entry_of(s.l3, E_RW);
+
+	root_load(s.v);
+	assert_int_equal(users_known(), 0);
+	root_of_users();
+	root_of_kernel();
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
+	assert_int_equal(users_known(), d->root_version);
+	assert_int_equal(fake_update(s.v, s.l4, 7, e), 0);
+	assert_int_not_equal(users_known(), d->root_version);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
+	assert_int_equal(users_known(), 0);
+	root_of_users(); // they differ
+	root_of_kernel();
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
+	assert_int_equal(users_known(), 0);
+}
+
 // More pairs than are remembered, round and round.
 static void many_pairs(void **state)
 {
@@ -216,6 +242,7 @@ int main(void)
 		OPEN(upper_half_is_closed_to_users),
 		OPEN(a_difference_parts_them),
 		OPEN(what_does_not_matter_is_ignored),
+		OPEN(a_pair_met_before_is_known),
 		OPEN(many_pairs),
 		OPEN(a_new_table_in_an_old_frame),
 		OPEN(others_are_told),
