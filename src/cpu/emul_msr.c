@@ -11,7 +11,7 @@
 #include "console/console.h"
 #include "hw/cpu.h"
 #include "hypercall/hypercall.h"
-#include "mm/mm.h"
+#include "mm/dirty.h"
 
 #define MSR_HYPERCALL_PAGE 0x40000000
 #define APIC_BASE_DEFAULT 0xfee00800ull // enabled
@@ -102,6 +102,7 @@ static bool write_hypercall_page(struct vcpu *v, u32 msr maybe_unused,
 	if (value % PAGE_SIZE || frame_get_type(mfn, TYPE_WRITABLE, v->domain))
 		return false;
 	hypercall_page_fill(mfn_virt(mfn));
+	dirty_mark(mfn);
 	frame_put_type(mfn);
 	return true;
 }

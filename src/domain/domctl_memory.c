@@ -78,6 +78,7 @@ int domctl_hypercall_page(const struct domctl *c)
 	if (frame_get_type(mfn, TYPE_WRITABLE, c->d))
 		return -EACCES;
 	hypercall_page_fill(mfn_virt(mfn));
+	dirty_mark(mfn);
 	frame_put_type(mfn);
 	return 0;
 }

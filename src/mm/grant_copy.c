@@ -8,6 +8,7 @@
 #include "cpu/percpu.h"
 #include "cpu/uaccess.h"
 #include "lib/string.h"
+#include "mm/dirty.h"
 #include "mm/grant_priv.h"
 
 #define COPY_COST 8 // preemption units, and one more for 256 bytes
@@ -30,6 +31,8 @@ static void side_put(struct side *s)
 	if (!s->held)
 		return;
 	s->held = false;
+	if (s->use.write)
+		dirty_mark(s->use.mfn);
 	grant_let_go(s->use.mfn, s->use.write);
 	if (s->by_ref)
 		grant_unpin(&s->use, 1);

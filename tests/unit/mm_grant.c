@@ -25,6 +25,7 @@
 
 #include "abi/errno.h"
 #include "grants.h"
+#include "mm/dirty.h"
 #include "mm/grant_priv.h"
 
 static struct domain *d0, *d1, *d2;
@@ -627,6 +628,22 @@ static void copies_both_ways(void **state)
 	assert_int_equal(refs(page), 1);
 }
 
+// The log of written pages tells of a copy to a page of the caller's own.
+static void copies_are_logged(void **state)
+{
+	struct xen_domctl_shadow_op op = {.pages = 64};
+	u64 bits = 0;
+
+	fake_grant_set(d1, 5, GTF_permit_access | GTF_readonly, 0, page);
+	m2p_set(MFN(s.data[0]), 5);
+	assert_int_equal(dirty_start(d0), 0);
+	assert_int_equal(copy(from_ref(5, 0, s.data[0], 0, 8)), 0);
+	set_xen_guest_handle(op.dirty_bitmap, (u8 *)&bits);
+	assert_int_equal(dirty_read(d0, &op, false), 0);
+	assert_int_equal(bits, BIT(5));
+	dirty_free(d0);
+}
+
 static void refused_copies(void **state)
 {
 	u64 mine = s.data[0];
@@ -781,6 +798,7 @@ int main(void)
 		T(long_lists),
 		T(lists_with_holes),
 		T(copies_both_ways),
+		T(copies_are_logged),
 		T(refused_copies),
 		T(lists_of_copies),
 		T(tables_grow_when_they_are_set_up),
