@@ -139,17 +139,21 @@ void port_free(struct domain *d, u32 port)
 
 struct vcpu *port_vcpu(const struct domain *d, u32 port)
 {
-	return d->vcpu[READ_ONCE(port_at(d, port)->vcpu)];
+	return READ_ONCE(d->vcpu[READ_ONCE(port_at(d, port)->vcpu)]);
 }
 
 // The two upper levels: selector and pending byte of the vCPU. info is read
 // after the port's bit was set: if the vCPU moves its info meanwhile, it looks
-// through all ports afterwards and finds the bit.
+// through all ports afterwards and finds the bit. A domain that is being made
+// may have ports before it has vCPUs.
 static void announce(struct domain *d, u32 port)
 {
 	struct vcpu *v = port_vcpu(d, port);
-	struct vcpu_info *info = READ_ONCE(v->info);
+	struct vcpu_info *info;
 
+	if (unlikely(!v))
+		return;
+	info = READ_ONCE(v->info);
 	if (bit_set(&info->evtchn_pending_sel, port / 64))
 		return;
 	if (!__atomic_exchange_n(&info->evtchn_upcall_pending, 1,

@@ -314,6 +314,18 @@ static void a_handler_may_be_there_before_its_vcpus(void **state)
 	virq_drop_handler(&domain[2]);
 }
 
+// The tools may connect a domain before they have made its vCPUs.
+static void ports_may_be_there_before_their_vcpus(void **state)
+{
+	u32 port = (u32)alloc_unbound(0, 2, 1), theirs;
+
+	domain[2].vcpu[0] = NULL;
+	theirs = (u32)bind_interdomain(1, 2, port);
+	assert_int_equal(one_port(1, EVTCHNOP_send, theirs), 0);
+	assert_true(port_pending(&domain[2], port));
+	domain[2].vcpu[0] = &vcpu[2][0];
+}
+
 static void a_domains_port_is_sent_by_for_it(void **state)
 {
 	u32 port = (u32)alloc_unbound(0, DOMID_SELF, 1);
@@ -720,6 +732,7 @@ int main(void)
 		TEST(global_virqs_go_to_dom0),
 		TEST(a_global_virq_goes_to_its_handler_while_that_lives),
 		TEST(a_handler_may_be_there_before_its_vcpus),
+		TEST(ports_may_be_there_before_their_vcpus),
 		TEST(a_domains_port_is_sent_by_for_it),
 		TEST(sub_ops_that_there_are_not_are_enosys),
 		TEST(arguments_that_cannot_be_read_are_efault),
