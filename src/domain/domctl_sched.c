@@ -97,9 +97,12 @@ int domctl_get_nodes(const struct domctl *c)
 	return bitmap_write(&c->op->u.nodeaffinity.nodemap, &node0, 1);
 }
 
+// A cap's timer must not come to life again once sched_domain_stop was called.
 static int put_parameters(struct domain *d,
 			  const struct xen_domctl_sched_credit2 *a)
 {
+	if (d->dying)
+		return -EINVAL;
 	if (a->weight)
 		WRITE_ONCE(d->sched_weight, a->weight);
 	if (a->cap != CAP_UNCHANGED)
@@ -115,7 +118,7 @@ static int get_parameters(const struct domain *d,
 	return 0;
 }
 
-// -EINVAL another scheduler, or parameters of single vCPUs.
+// -EINVAL another scheduler, parameters of single vCPUs, or a domain that ends.
 int domctl_scheduler(const struct domctl *c)
 {
 	struct xen_domctl_scheduler_op *a = &c->op->u.scheduler_op;

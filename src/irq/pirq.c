@@ -58,8 +58,11 @@ static struct pirq *pirq_get_mapped(const struct domain *d, u32 n)
 	return p && p->kind >= PIRQ_GSI ? p : NULL;
 }
 
+// Not when its end has come by pirqs_domain_destroy, or is about to.
 static int table_need(struct domain *d)
 {
+	if (d->dying != DOMAIN_ALIVE)
+		return -EINVAL;
 	if (!d->pirqs)
 		d->pirqs = kalloc(sizeof(*d->pirqs));
 	return d->pirqs ? 0 : -ENOMEM;

@@ -47,26 +47,29 @@ bool claim_use(struct domain *d, u64 n, u64 *used)
 	return fits;
 }
 
+// After claim_drop, in the end of a domain, nobody would take it back.
 void claim_return(struct domain *d, u64 used)
 {
 	lock_get(&claim_lock);
-	set(d, d->claim + used);
+	if (!d->dying)
+		set(d, d->claim + used);
 	lock_put(&claim_lock);
 }
 
-// The claim is for what is missing to n frames. -EINVAL there is one, or n is
-// less than the domain has or more than it may have; -ENOMEM.
+// The claim is for what is missing to n frames. -EINVAL there is one, n is less
+// than the domain has or more than it may have, or the domain ends; -ENOMEM.
 static int claim_make(struct domain *d, u64 n)
 {
-	u64 has = READ_ONCE(d->tot_pages);
+	u64 has = READ_ONCE(d->tot_pages), spare;
 	int err = 0;
 
-	if (d->dying || n <= has || n > READ_ONCE(d->max_pages))
+	if (n <= has || n > READ_ONCE(d->max_pages))
 		return -EINVAL;
 	lock_get(&claim_lock);
-	if (d->claim)
+	spare = heap_free_frames();
+	if (d->claim || d->dying)
 		err = -EINVAL;
-	else if (n - has + claimed > heap_free_frames())
+	else if (claimed > spare || n - has > spare - claimed)
 		err = -ENOMEM;
 	else
 		set(d, n - has);

@@ -145,7 +145,10 @@ static int decode(const struct memory_call *c, struct exchange *x)
 	x->out = GUEST_HANDLE_GVA(out->extent_start);
 	x->limit = memory_limit(out->mem_flags);
 	x->d = domain_target(c->v->domain, in->domid, &err);
-	return x->d ? 0 : err;
+	if (!x->d)
+		return err;
+	// What it got now nobody would take back (domain/destroy.c).
+	return x->d->dying ? -EINVAL : 0;
 }
 
 static int write_progress(const struct memory_call *c, u64 done)

@@ -69,6 +69,8 @@ i64 memory_map_set(const struct memory_call *c)
 	d = domain_target(c->v->domain, f.domid, &err);
 	if (!d)
 		return err;
+	if (d->dying) // relinquish.c has let go of its map, or does so now
+		return -EINVAL;
 	bytes = f.map.nr_entries * sizeof(struct e820_entry);
 	entries = kalloc(max(bytes, 1ul));
 	if (!entries)

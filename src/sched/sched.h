@@ -22,7 +22,8 @@ void sched_domain_init(struct domain *d);
 void sched_domain_stop(struct domain *d);
 // v's affinity maps were changed.
 void sched_affinity_changed(struct vcpu *v);
-// Sets the most that d's vCPUs may use, in percent of a processor; 0: all.
+// Sets the most that d's vCPUs may use, in percent of a processor; 0: all. Not
+// after sched_domain_stop.
 void sched_set_cap(struct domain *d, u32 percent);
 
 // Guards how domains shut down.

@@ -478,6 +478,11 @@ static void scheduler_parameters(void **state)
 	a->cmd = XEN_DOMCTL_SCHEDOP_getinfo;
 	a->sched_id = XEN_SCHEDULER_CREDIT;
 	assert_int_equal(call(XEN_DOMCTL_scheduler_op, 5), -EINVAL);
+	a->sched_id = XEN_SCHEDULER_CREDIT2;
+	a->cmd = XEN_DOMCTL_SCHEDOP_putinfo;
+	guest.dying = DOMAIN_DYING; // its timers are stopped
+	assert_int_equal(call(XEN_DOMCTL_scheduler_op, 5), -EINVAL);
+	guest.dying = DOMAIN_ALIVE;
 }
 
 // --------------------------------------------------------------------- memory

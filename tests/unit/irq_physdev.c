@@ -499,6 +499,20 @@ static void numbers_run_out_cleanly(void **state)
 	pirqs_domain_destroy(&control);
 }
 
+static void a_dying_domain_gets_none(void **state)
+{
+	struct physdev_map_pirq m = msi_request();
+
+	other.dying = DOMAIN_DYING;
+	m.domid = other.id;
+	m.type = MAP_PIRQ_TYPE_GSI;
+	m.index = PCI_LINE;
+	m.pirq = -1;
+	assert_int_equal(call(PHYSDEVOP_map_pirq, &m), -EINVAL);
+	assert_null(other.pirqs);
+	other.dying = DOMAIN_ALIVE;
+}
+
 static void a_failing_device_leaves_nothing_behind(void **state)
 {
 	struct physdev_pci_device_add dev = {.devfn = BDF};
@@ -585,6 +599,7 @@ int main(void)
 		cmocka_unit_test(several_messages_for_one_device_are_refused),
 		cmocka_unit_test(vectors_run_out_cleanly),
 		cmocka_unit_test(numbers_run_out_cleanly),
+		cmocka_unit_test(a_dying_domain_gets_none),
 		cmocka_unit_test(a_failing_device_leaves_nothing_behind),
 		cmocka_unit_test(iopl_and_bitmap_are_the_vcpus),
 		cmocka_unit_test(others_are_refused),

@@ -253,6 +253,22 @@ static void exchange_of_nonsense(void **state)
 	assert_int_equal(op(v0, XENMEM_exchange, &e), -EINVAL);
 }
 
+// Its memory is being taken back: what it got behind that would stay.
+static void a_dying_domain_gets_nothing(void **state)
+{
+	u64 in = fake_frame(d1), out = 7;
+	struct xen_memory_exchange e = swap(&in, 1, 0, &out, 1, 0);
+	struct xen_foreign_memory_map f = {.domid = 1};
+
+	e.in.domid = e.out.domid = 1;
+	d1->dying = DOMAIN_DYING;
+	assert_int_equal(op(v0, XENMEM_exchange, &e), -EINVAL);
+	assert_int_equal(mfn_frame(MFN(in))->owner, 1);
+	assert_int_equal(op(v0, XENMEM_set_memory_map, &f), -EINVAL);
+	assert_null(d1->memory_map);
+	d1->dying = DOMAIN_ALIVE;
+}
+
 static void questions(void **state)
 {
 	struct xen_memory_domain self = {DOMID_SELF}, other = {1}, none = {3};
@@ -293,7 +309,7 @@ static void questions(void **state)
 
 static void claims(void **state)
 {
-	struct xen_memory_reservation r = list(NULL, 100, 0);
+	struct xen_memory_reservation r = list(NULL, 100, 0), own = r;
 	struct domain *d1 = v1->domain;
 	u64 most = d1->max_pages, mine = fake_frame(d1), has = d1->tot_pages;
 
@@ -313,6 +329,17 @@ static void claims(void **state)
 	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -EINVAL);
 	r.nr_extents = has + 100000;
 	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -ENOMEM);
+	d1->max_pages = ~0ull;
+	r.nr_extents = ~0ull;
+	assert_int_equal(op(v0, XENMEM_claim_pages, &own), 0); // wraps with it
+	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -ENOMEM);
+	claim_drop(d0);
+	d1->dying = DOMAIN_DYING;
+	r.nr_extents = has + 100;
+	assert_int_equal(op(v0, XENMEM_claim_pages, &r), -EINVAL);
+	claim_return(d1, 5);
+	assert_int_equal(claims_total(), 0);
+	d1->dying = DOMAIN_ALIVE;
 	d1->max_pages = most;
 	assert_true(domain_frame_release(d1, MFN(mine)));
 	r.extent_order = 1;
@@ -463,6 +490,7 @@ int main(void)
 		T(exchange_for_contiguous),
 		T(exchange_fails_cleanly),
 		T(exchange_of_nonsense),
+		T(a_dying_domain_gets_nothing),
 		T(questions),
 		T(claims),
 		T(claims_are_kept),
