@@ -202,8 +202,6 @@ static int op_flush(struct ext *x)
 		return -EPERM;
 	if (ask.where == FLUSH_MASK)
 		err = flush_read_mask(x->v, (u64)x->op.arg2.vcpumask.p, &ask);
-	if (!err && ask.all && x->load_root && ask.where == FLUSH_LOCAL)
-		return 0; // the root about to be loaded does it
 	if (!err)
 		flush_do(x->v, &ask);
 	return err;

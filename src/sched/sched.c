@@ -51,7 +51,7 @@ static void slice_over(void *arg)
 
 void sched_init(void)
 {
-	if (boot_options.sched[0] && strcmp(boot_options.sched, POLICY))
+	if (boot_options.sched[0] && strcmp(boot_options.sched, POLICY) != 0)
 		log_warn("sched=%s is not known: taking %s\n",
 			 boot_options.sched, POLICY);
 	clock_init();
