@@ -34,8 +34,8 @@ void console_early_init(void);
 void console_release_vga(void);
 // Interrupt-driven input, once interrupts and dom0 exist.
 void console_init_input(void);
-// First of the 8 ports of serial line i (0, 1) if the hypervisor drives it, else
-// 0: no guest may touch them.
+// First of the 8 ports of serial line i (0, 1) if the hypervisor drives it,
+// else 0: no guest may touch them.
 u16 console_port(u32 i);
 // Called at panic: forget locks, go synchronous.
 void console_force(void);

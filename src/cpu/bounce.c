@@ -9,7 +9,8 @@
 // Selectors (gate.md D2, D3): kernel code always runs on the hypervisor's flat
 // ones, whatever the guest's tables say, and sees them in frames.
 //
-// gate/fast.inc does the commonest of this behind an open gate: keep the two alike.
+// gate/fast.inc does the commonest of this behind an open gate: keep the two
+// alike.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 

@@ -52,7 +52,8 @@ no_return void cpu_enter_guests(void);
 // Puts an exception frame on the guest kernel's stack and points r at the
 // guest's handler. Crashes the domain when there is no handler or no stack.
 void bounce_trap(struct vcpu *v, struct regs *r, u8 vector, u32 error);
-// addr goes to the guest's CR2; the error code's user bit means guest user mode.
+// addr goes to the guest's CR2; the error code's user bit means guest user
+// mode.
 void bounce_page_fault(struct vcpu *v, struct regs *r, u64 addr, u32 error);
 // A system call of the guest's user mode, or one that its kernel made in the
 // 32-bit forms. Without a callback: #UD, for SYSENTER #GP.
@@ -93,8 +94,8 @@ void fpu_import(struct vcpu *v, const void *fxsave_image);
 // The other way round; v's state must have been saved.
 void fpu_export(const struct vcpu *v, void *fxsave_image);
 
-// The whole state in the standard form of XSAVE, fpu_state_bytes() long; 0: this
-// processor has no XSAVE. v's state must have been saved.
+// The whole state in the standard form of XSAVE, fpu_state_bytes() long; 0:
+// this processor has no XSAVE. v's state must have been saved.
 u32 fpu_state_bytes(void);
 void fpu_state_get(const struct vcpu *v, void *image);
 // -EINVAL when it or XCR0 is not what the domain may have.

@@ -43,7 +43,8 @@ static inline u64 *register_of(struct regs *r, u8 number)
 
 // XCHG of eight bytes at a plain register's address: how Linux takes an entry
 // away, and so nine in ten of all. True if code, from the lowest byte up,
-// begins with it: the numbers of the register exchanged and that of the address.
+// begins with it: the numbers of the register exchanged and that of the
+// address.
 #define PLAIN_XCHG_BYTES 3
 static inline bool decode_plain_xchg(u64 code, u8 *reg, u8 *base)
 {

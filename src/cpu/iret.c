@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The iret hypercall: how a guest kernel returns from what was bounced to it.
-// It is the only way back to the guest's user mode. gate/fast.inc does the usual
-// case behind an open gate: keep the two alike.
+// It is the only way back to the guest's user mode. gate/fast.inc does the
+// usual case behind an open gate: keep the two alike.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 

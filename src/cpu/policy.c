@@ -234,7 +234,7 @@ struct cpu_policy *policy_create(const struct domain *d maybe_unused)
 	return p;
 }
 
-// ------------------------------------------------------ the hypervisor's leaves
+// ----------------------------------------------------- the hypervisor's leaves
 
 static u32 address_bits(void)
 {

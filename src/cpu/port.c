@@ -80,7 +80,7 @@ static void plain_write(struct domain *d, u16 port, u32 bytes, u32 value)
 		hardware_write(port, bytes, value);
 }
 
-// --------------------------------------------------------------- real-time clock
+// ------------------------------------------------------------- real-time clock
 
 // The index is kept for each domain, as the hypervisor reads the clock too.
 static u32 rtc_read(struct domain *d, u16 port, u32 bytes)
@@ -134,7 +134,7 @@ static void pci_data_write(struct domain *d, u16 port, u32 bytes, u32 value)
 	pci_guest_write(d, d->pci_address, port - PORT_PCI_DATA, bytes, value);
 }
 
-// ------------------------------------------------------------------ all of them
+// ----------------------------------------------------------------- all of them
 
 struct port_rule {
 	u32 first, last;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/cpu.h"
+#include "cpu/uaccess.h"
 #include "domain/domain.h"
 
 // ---------------------------------------------------------- gate/entry.S
@@ -13,8 +14,8 @@ extern const char gate_trap_stubs[]; // 32 of 16 bytes
 extern const char gate_irq_stubs[]; // 224 of 8 bytes, from vector 32
 extern const char gate_nmi[], gate_machine_check[], gate_double_fault[],
 	gate_debug[];
-// Leaves what is on the stack for an empty frame at `frame`, the top of the main
-// stack, and goes the way out (guest_exit) to whatever guest runs next.
+// Leaves what is on the stack for an empty frame at `frame`, the top of the
+// main stack, and goes the way out (guest_exit) to whatever guest runs next.
 no_return void gate_enter(struct regs *frame);
 // IRET refused r, the guest's frame: the guest gets the exception.
 void iret_fault(struct regs *r);
@@ -54,12 +55,6 @@ static inline maddr_t image_maddr(const void *p)
 
 // Processor `cpu` exists from now on.
 void cpu_count_add(u32 cpu);
-
-// True for an address whose bits 63..47 are all equal.
-static inline bool is_canonical(u64 va)
-{
-	return (u64)((i64)(va << 16) >> 16) == va;
-}
 
 // True when sel, a selector that v runs on, names 64-bit code.
 bool descriptor_is_code64(const struct vcpu *v, u16 sel);

@@ -17,3 +17,9 @@ int must_check guest_read_pair(u64 dst[2], gva_t src);
 
 // True when [va, va+bytes) is outside the hypervisor's slots and does not wrap.
 bool guest_range_ok(gva_t va, u64 bytes);
+
+// True for an address whose bits 63..47 are all equal.
+static inline bool is_canonical(u64 va)
+{
+	return (u64)((i64)(va << 16) >> 16) == va;
+}

@@ -3,9 +3,9 @@
 // The parts of the dom0 builder, from the outside in: build.c tells the story;
 // build_kernel.c unpacks the kernel; build_memory.c says how much memory dom0
 // gets; build_layout.c where things go in it; build_load.c takes the frames and
-// fills them; build_gate.c which ring it starts in; build_frames.c knows which they are; build_tables.c makes page
-// tables and lists; build_info.c the start-of-day page. Memory, layout, frames
-// and info are pure arithmetic.
+// fills them; build_gate.c which ring it starts in; build_frames.c knows which
+// they are; build_tables.c makes page tables and lists; build_info.c the
+// start-of-day page. Memory, layout, frames and info are pure arithmetic.
 #pragma once
 
 #include "domain/elf.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Which ring dom0's kernel runs in (docs/gate.md). It is settled before there is
-// a page table of dom0's, since it decides what is in them.
+// Which ring dom0's kernel runs in (docs/gate.md). It is settled before there
+// is a page table of dom0's, since it decides what is in them.
 #include "domain/build.h"
 #include "lib/string.h"
 

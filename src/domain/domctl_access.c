@@ -48,7 +48,8 @@ int domctl_ioports(const struct domctl *c)
 	return change(c->d->ioports, first, first + n - 1, a->allow_access);
 }
 
-// -EINVAL there can be no such pirq, -EPERM not a line of the caller's, -ENOMEM.
+// -EINVAL there can be no such pirq, or the domain ends; -EPERM not a line of
+// the caller's, -ENOMEM.
 int domctl_irq(const struct domctl *c)
 {
 	const struct xen_domctl_irq_permission *a = &c->op->u.irq_permission;

@@ -13,11 +13,6 @@
 
 // ------------------------------------------------------------------ callbacks
 
-static bool canonical(u64 va)
-{
-	return (u64)((i64)(va << 16) >> 16) == va;
-}
-
 // -ESRCH no such vCPU.
 int domctl_get_callbacks(const struct domctl *c)
 {
@@ -49,8 +44,8 @@ int domctl_set_callbacks(const struct domctl *c)
 	if (!v)
 		return -ESRCH;
 	if (a->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
-	    !canonical(a->syscall32_callback_eip) ||
-	    !canonical(a->sysenter_callback_eip))
+	    !is_canonical(a->syscall32_callback_eip) ||
+	    !is_canonical(a->sysenter_callback_eip))
 		return -EINVAL;
 	domctl_hold(v);
 	v->syscall32 = (struct callback){a->syscall32_callback_eip,

@@ -110,8 +110,8 @@ int domctl_get_context(const struct domctl *c)
 	return err;
 }
 
-// Buttons are for machines with firmware. -ESRCH no such vCPU, -EINVAL a button,
-// -ENOSYS anything else but an NMI.
+// Buttons are for machines with firmware. -ESRCH no such vCPU, -EINVAL a
+// button, -ENOSYS anything else but an NMI.
 int domctl_send_trigger(const struct domctl *c)
 {
 	const struct xen_domctl_sendtrigger *a = &c->op->u.sendtrigger;

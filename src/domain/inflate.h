@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Unpacking a compressed kernel with the distribution's own libraries (liblzma
-// and the LZMA SDK, libzstd, zlib, liblz4, libbz2). Each has one file here that knows its
-// interface. All of them write to the output in one go, so that none keeps a
-// second window of the data where the format allows it.
+// and the LZMA SDK, libzstd, zlib, liblz4, libbz2). Each has one file here that
+// knows its interface. All of them write to the output in one go, so that none
+// keeps a second window of the data where the format allows it.
 #pragma once
 
 #include "domain/bzimage.h"

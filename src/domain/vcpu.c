@@ -7,6 +7,7 @@
 #include "abi/errno.h"
 #include "abi/xen.h"
 #include "cpu/cpu.h"
+#include "cpu/uaccess.h"
 #include "domain/domain.h"
 #include "events/events.h"
 #include "hw/x86.h"
@@ -94,11 +95,6 @@ void vcpu_free(struct vcpu *v)
 
 // ------------------------------------------------------------------ context
 
-static bool canonical(u64 va)
-{
-	return (u64)((i64)(va << 16) >> 16) == va;
-}
-
 static bool addresses_valid(const struct vcpu_guest_context *c)
 {
 	const u64 address[] = {c->user_regs.rip,
@@ -113,10 +109,10 @@ static bool addresses_valid(const struct vcpu_guest_context *c)
 			       c->ldt_base};
 
 	for (u32 i = 0; i < ARRAY_SIZE(address); i++)
-		if (!canonical(address[i]))
+		if (!is_canonical(address[i]))
 			return false;
 	for (u32 i = 0; i < TRAPS; i++)
-		if (!canonical(c->trap_ctxt[i].address))
+		if (!is_canonical(c->trap_ctxt[i].address))
 			return false;
 	return true;
 }

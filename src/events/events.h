@@ -42,8 +42,8 @@ void events_domain_free(struct domain *d); // then: frees the structures
 // Raises a port of d, which is valid: sets the bits, wakes the vCPU. Takes no
 // event lock; may be called with one held.
 void port_raise(struct domain *d, u32 port);
-// Sends by d's port as d itself would. -EINVAL: not a port to send by. Takes the
-// event lock.
+// Sends by d's port as d itself would. -EINVAL: not a port to send by. Takes
+// the event lock.
 int port_send(struct domain *d, u32 port);
 // Raises a per-vCPU virq; nothing when the guest has not bound it.
 void virq_raise(struct vcpu *v, u32 virq);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// The closed gate: what is mapped while a guest runs behind it. Its kernel is in
-// ring 1 and its programs in ring 3, both on this processor's mirror of their
-// root, which shows of the hypervisor these two pages of text and the data pages
-// of gate/closed.h. Between a program and its kernel nothing else is needed:
+// The closed gate: what is mapped while a guest runs behind it. Its kernel is
+// in ring 1 and its programs in ring 3, both on this processor's mirror of
+// their root, which shows of the hypervisor these two pages of text and the
+// data pages of gate/closed.h. Between a program and its kernel nothing else is
+// needed:
 //
 // who                         done here
 // SYSCALL of a program        frame on its kernel's stack, to its handler
@@ -197,9 +198,9 @@ END(closed_sysenter)
 
 // --------------------------------------------------------- iret hypercall
 
-// A hypercall. The frame at the guest's RSP: RAX R11 RCX flags RIP CS RFLAGS RSP
-// SS. The address must be above the hypervisor's slots; behind the last page
-// lies address 0, which is the guest's too.
+// A hypercall. The frame at the guest's RSP: RAX R11 RCX flags RIP CS RFLAGS
+// RSP SS. The address must be above the hypervisor's slots; behind the last
+// page lies address 0, which is the guest's too.
 LOCAL_FUNC(kernel_syscall)
 	cmp	$HYPERCALL_IRET, %rax
 	jne	syscall_to_c
@@ -383,8 +384,8 @@ END(fault_undo)
 9:
 .endm
 
-// Either at a place above that expects it, or not the gate's: then the full root
-// is loaded, as faults of these instructions at other places do not exist.
+// Either at a place above that expects it, or not the gate's: then the full
+// root is loaded, as faults of these instructions at other places do not exist.
 LOCAL_FUNC(trap_in_ring0)
 	push	%rax
 	if_between touch_syscall, touch_syscall_end, syscall_undo
@@ -418,8 +419,8 @@ END(iret_refused)
 // They come between any two instructions, on stacks of their own (\n). From the
 // guest they go to C as all others. In ring 0 on the full root it was the
 // hypervisor, whose frame is not for a page that guests can read (S7): it moves
-// to the stack that these vectors have elsewhere, and entry.S goes on. In ring 0
-// on the guest's root it was this file: C sees a frame of ring 0 on that same
+// to the stack that these vectors have elsewhere, and entry.S goes on. In ring
+// 0 on the guest's root it was this file: C sees a frame of ring 0 on that same
 // other stack, with the full root loaded; back here all is put as it was.
 
 // One word of the frame, from this stack to the other, whose end is in RCX.

@@ -9,9 +9,9 @@
 	.text
 
 // u32 ring1_run(void): goes to ring 1, loads a null stack selector, which is
-// allowed there, and reads CR0, which is not. The vector that came of it: VEC_GP
-// when all is well; VEC_BP when CR0 was read. All vectors of the IDT lead to
-// ring1_stubs, and RSP0 is a stack of its own.
+// allowed there, and reads CR0, which is not. The vector that came of it:
+// VEC_GP when all is well; VEC_BP when CR0 was read. All vectors of the IDT
+// lead to ring1_stubs, and RSP0 is a stack of its own.
 FUNC(ring1_run)
 	push	%rbx
 	push	%rbp

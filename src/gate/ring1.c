@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Does ring 1 hold? A closed gate rests on it: if a guest's kernel could get from
-// there to ring 0, nothing would be closed. By the manuals it cannot. QEMU 7.2
-// (TCG) however takes the ring from the stack segment's DPL when that segment is
-// loaded, and for a null selector, which rings 0 to 2 may load, that is 0. So
-// we try just that on this machine, and a privileged instruction behind it.
+// Does ring 1 hold? A closed gate rests on it: if a guest's kernel could get
+// from there to ring 0, nothing would be closed. By the manuals it cannot. QEMU
+// 7.2 (TCG) however takes the ring from the stack segment's DPL when that
+// segment is loaded, and for a null selector, which rings 0 to 2 may load, that
+// is 0. So we try just that on this machine, and a privileged instruction
+// behind it.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 #include "gate/closed.h"

@@ -20,8 +20,8 @@ struct policy_mistake {
 };
 
 // Reads what the tools give a domain into p, which is empty, cut down to what
-// `most` has. -E2BIG too much, -EFAULT, -ERANGE a leaf or MSR that a policy does
-// not have, -EINVAL one that is more than `most`.
+// `most` has. -E2BIG too much, -EFAULT, -ERANGE a leaf or MSR that a policy
+// does not have, -EINVAL one that is more than `most`.
 int must_check policy_read(struct cpu_policy *p, const struct cpu_policy *most,
 			   const struct policy_io *io,
 			   struct policy_mistake *mistake);

@@ -40,8 +40,8 @@ void apic_timer_set(u64 when_ns);
 // the RTC, whichever is there, and fills tsc_scale. Needs apic_init_this().
 void clocksource_init(void);
 // Whether a starting processor's TSC is in step with the boot processor's:
-// before it starts; on both at the same time, with numbers 1 and 2; on the boot processor, when the
-// other one is ready.
+// before it starts; on both at the same time, with numbers 1 and 2; on the boot
+// processor, when the other one is ready.
 void tsc_step_prepare(void);
 void tsc_step_measure(u32 self);
 void tsc_step_judge(u32 cpu);
@@ -80,10 +80,10 @@ void pirq_unbind(struct domain *d, u32 pirq); // harmless when not bound
 void pirq_follow(struct domain *d, u32 pirq);
 // The guest has served the device: a level line may ring again.
 void pirq_eoi(struct domain *d, u32 pirq);
-// Lets d bind the line that is this pirq of giver's, once it is mapped for d, or
-// forbids it: then a port that it has of it gets no more interrupts. dom0 needs
-// nobody's leave. -EINVAL no such pirq, -EPERM no line that giver has mapped,
-// -ENOMEM.
+// Lets d bind the line that is this pirq of giver's, once it is mapped for d,
+// or forbids it: then a port that it has of it gets no more interrupts. dom0
+// needs nobody's leave. -EINVAL no such pirq, or d ends; -EPERM no line that
+// giver has mapped; -ENOMEM.
 int must_check pirq_allow(const struct domain *giver, struct domain *d,
 			  u32 pirq, bool allow);
 // Unmaps all that d has.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Watches over the hypervisor's own processors. Each has a timer that says it is
-// alive; a timer is taken while a guest runs or nobody does, so a processor that
-// is silent for `watchdog_timeout=` has been inside the hypervisor that long.
-// The others notice and have it tell by NMI where it is; then the machine stops.
-// A machine of one processor has nobody who could notice.
+// Watches over the hypervisor's own processors. Each has a timer that says it
+// is alive; a timer is taken while a guest runs or nobody does, so a processor
+// that is silent for `watchdog_timeout=` has been inside the hypervisor that
+// long. The others notice and have it tell by NMI where it is; then the machine
+// stops. A machine of one processor has nobody who could notice.
 #pragma once
 
 #include "lib/types.h"

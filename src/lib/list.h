@@ -36,7 +36,8 @@ static inline void list_add_head(struct list *head, struct list *node)
 	list_add_tail(head->next, node);
 }
 
-// Takes node off its list. Safe to call again on a node that is off every list already.
+// Takes node off its list. Safe to call again on a node that is off every list
+// already.
 static inline void list_del(struct list *node)
 {
 	node->prev->next = node->next;

@@ -16,11 +16,6 @@ static u64 mmio_next = MMIO_BASE;
 static struct lock hvmap_lock =
 	LOCK_INIT(LOCK_HVMAP); // tables of per-CPU and MMIO areas
 
-static u32 index_of(u64 va, u32 level)
-{
-	return va >> (12 + 9 * (level - 1)) & (ENTRIES - 1);
-}
-
 static u64 *new_table(void)
 {
 	u64 *t = early_active() ? early_page() : page_alloc();
@@ -46,12 +41,12 @@ static u64 *next_table(u64 *e, u64 flags)
 u64 *hvmap_entry(u64 va, u32 level)
 {
 	// Guests read the M2P: U=1 all the way down, there only.
-	u64 user = index_of(va, 4) == index_of(M2P_BASE, 4) ? PTE_US : 0;
-	u64 *t = entry_table(root[index_of(va, 4)]);
+	u64 user = table_index(va, 4) == table_index(M2P_BASE, 4) ? PTE_US : 0;
+	u64 *t = entry_table(root[table_index(va, 4)]);
 
 	for (u32 l = 3; l > level; l--)
-		t = next_table(&t[index_of(va, l)], HV_TABLE | user);
-	return &t[index_of(va, level)];
+		t = next_table(&t[table_index(va, l)], HV_TABLE | user);
+	return &t[table_index(va, level)];
 }
 
 void hvmap_back(u64 va, u64 bytes, void (*fn)(u64 va, maddr_t page))
@@ -124,7 +119,7 @@ static void make_root(void)
 	root = early_page();
 	for (u32 i = 0; i < HV_NR_SLOTS; i++) {
 		u32 slot = HV_FIRST_SLOT + i;
-		u64 user = slot == index_of(M2P_BASE, 4) ? PTE_US : 0;
+		u64 user = slot == table_index(M2P_BASE, 4) ? PTE_US : 0;
 
 		root[slot] = virt_maddr(new_table()) | HV_TABLE | user;
 	}
@@ -150,7 +145,7 @@ void l4_init_hv_slots(u64 *l4, bool open_gate)
 	memcpy(&l4[HV_FIRST_SLOT], &root[HV_FIRST_SLOT],
 	       HV_NR_SLOTS * sizeof(u64));
 	if (open_gate) // ring 1 needs no U to read the M2P
-		l4[index_of(M2P_BASE, 4)] &= ~(u64)PTE_US;
+		l4[table_index(M2P_BASE, 4)] &= ~(u64)PTE_US;
 }
 
 u64 *percpu_pte(u64 va)

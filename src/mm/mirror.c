@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What CR3 holds behind a closed gate (docs/gate.md): a copy of the guest's level
-// 4 table in which
+// What CR3 holds behind a closed gate (docs/gate.md): a copy of the guest's
+// level 4 table in which
 //
 //	lower half		is as in the original
 //	slots 256 to 271	are the M2P and the way to this processor's gate
@@ -40,11 +40,6 @@ struct mirrors {
 	u64 *l3, *l2, *l1; // from slot 257 to the gate pages
 };
 
-static u32 index_of(u64 va, u32 level)
-{
-	return va >> (12 + 9 * (level - 1)) & (ENTRIES - 1);
-}
-
 static bool alloc(u64 **table)
 {
 	*table = page_alloc();
@@ -75,8 +70,8 @@ bool mirror_init(struct cpu *c)
 	if (!s || !alloc(&s->l3) || !alloc(&s->l2) || !alloc(&s->l1))
 		return false;
 	lock_init(&s->lock, LOCK_MIRRORS);
-	s->l3[index_of(base, 3)] = virt_maddr(s->l2) | HV_TABLE;
-	s->l2[index_of(base, 2)] = virt_maddr(s->l1) | HV_TABLE;
+	s->l3[table_index(base, 3)] = virt_maddr(s->l2) | HV_TABLE;
+	s->l2[table_index(base, 2)] = virt_maddr(s->l1) | HV_TABLE;
 	if (!init_roots(s))
 		return false;
 	c->mirrors = s;
@@ -86,7 +81,7 @@ bool mirror_init(struct cpu *c)
 void mirror_show(struct cpu *c, u64 va, u64 pte)
 {
 	if (c->mirrors)
-		WRITE_ONCE(c->mirrors->l1[index_of(va, 1)], pte);
+		WRITE_ONCE(c->mirrors->l1[table_index(va, 1)], pte);
 }
 
 // ------------------------------------------------------------------ entries

@@ -268,7 +268,8 @@ void tlb_invlpg_local(gva_t va);
 // write to one of its page tables, and has been done for it (retry or skip).
 bool ptwr_fault(struct vcpu *v, struct regs *r, gva_t addr);
 
-// Walks v's kernel root by software, under d->lock, which it takes. Returns the L1 entry's value, or 0.
+// Walks v's kernel root by software, under d->lock, which it takes. Returns the
+// L1 entry's value, or 0.
 u64 guest_walk_l1e(struct vcpu *v, gva_t va);
 
 // v is about to make these calls: takes the right to write away, for all pages

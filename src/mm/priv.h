@@ -10,6 +10,12 @@
 #define ENTRIES 512 // per page table
 #define USER_SLOTS 256 // of a level 4 table: the lower half of the addresses
 
+// Which entry of a table of that level an address goes by.
+static inline u32 table_index(u64 va, u32 level)
+{
+	return va >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1);
+}
+
 // ------------------------------------------------------------- start of day
 // A range of whole RAM frames, end exclusive.
 struct ram_range {

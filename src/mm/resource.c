@@ -60,7 +60,8 @@ static i64 list_frames(struct domain *d,
 	return err;
 }
 
-// 0; -EINVAL no such resource or range, -ESRCH, -EPERM domain, -ENOMEM, -EFAULT.
+// 0; -EINVAL no such resource or range, -ESRCH, -EPERM domain, -ENOMEM,
+// -EFAULT.
 i64 memory_acquire_resource(const struct memory_call *c)
 {
 	struct xen_mem_acquire_resource a;

@@ -186,13 +186,8 @@ struct walk {
 	bool overtaken; // an entry was changed while we looked at it
 };
 
-static u32 index_at(gva_t va, u32 level)
-{
-	return (u32)(va >> (PAGE_SHIFT + 9 * (level - 1)) & (ENTRIES - 1));
-}
-
-// As the processor would, had it walked this table: in the entry as it was read,
-// and not in what another processor has put there since.
+// As the processor would, had it walked this table: in the entry as it was
+// read, and not in what another processor has put there since.
 static bool set_bits(struct walk *w, mfn_t table, u64 *entry, u64 *e, u64 bits)
 {
 	u64 old = *e;
@@ -209,7 +204,7 @@ static bool set_bits(struct walk *w, mfn_t table, u64 *entry, u64 *e, u64 bits)
 // The shadow one level down, linked to, or 0: nothing there, or overtaken.
 static struct shadow *step(struct walk *w, struct shadow *m, u64 **at, u64 *e)
 {
-	u32 index = index_at(w->va, m->level);
+	u32 index = table_index(w->va, m->level);
 	u64 *entry = (u64 *)mfn_virt(m->of) + index;
 	struct shadow *below;
 
@@ -258,7 +253,7 @@ static void fill(struct walk *w, struct shadow *m, u64 *entry, u64 e)
 		m->writable = true;
 	else
 		e &= ~PTE_RW;
-	WRITE_ONCE(m->entries[index_at(w->va, 1)], e);
+	WRITE_ONCE(m->entries[table_index(w->va, 1)], e);
 }
 
 // What is there already and still faulted wants more than it may have, unless

@@ -4,6 +4,7 @@
 // use were validated, so their entries lead to tables for sure; the lock keeps
 // it so during the walk.
 
+#include "cpu/uaccess.h"
 #include "mm/priv.h"
 
 static u64 entry_for(u64 above, gva_t va, u32 shift)
@@ -18,7 +19,7 @@ mfn_t walk_l1_table(const struct vcpu *v, gva_t va)
 	u64 e;
 
 	if (mfn_is_none(v->kernel_root) || va - HV_START < HV_END - HV_START ||
-	    (u64)((i64)(va << 16) >> 16) != va)
+	    !is_canonical(va))
 		return MFN_NONE;
 	e = entry_for(mfn_maddr(v->kernel_root), va, 39);
 	if (e & PTE_P)

@@ -12,9 +12,9 @@
 // Between processors it is the idea of GVTS (Kim, Choi, Huh, "Global Virtual
 // Time Fair Scheduling to Support Strict Fairness on Many Cores", IEEE TPDS
 // 30(1), 2019): virtual times mean the same on all processors, and a vCPU that
-// waits on one that lags is moved to one that is ahead. So three vCPUs share two
-// processors evenly, though at any moment one has a processor for itself. Where
-// affinity keeps queues apart their times drift; what is more than FAR is
+// waits on one that lags is moved to one that is ahead. So three vCPUs share
+// two processors evenly, though at any moment one has a processor for itself.
+// Where affinity keeps queues apart their times drift; what is more than FAR is
 // forgiven, so that no old debt can starve anyone.
 //
 // All of it is called with the lock of the queue held.

@@ -200,9 +200,9 @@ static bool may_queue(const struct run_queue *q, const struct vcpu *v)
 }
 
 // v is off the queues and q, its processor's, is locked. Takes it to the queue
-// of the processor that suits best, which is locked then; or to that of another,
-// when somebody else takes it elsewhere at the same time. An idle processor that
-// was chosen for nothing then has to say again that it is idle.
+// of the processor that suits best, which is locked then; or to that of
+// another, when somebody else takes it elsewhere at the same time. An idle
+// processor that was chosen for nothing then has to say again that it is idle.
 static struct run_queue *bring(struct run_queue *q, struct vcpu *v)
 {
 	u32 cpu = fair_place(v);

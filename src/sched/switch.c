@@ -6,10 +6,10 @@
 // A vCPU that leaves is saved at once, so that any processor may take it up;
 // until then v->on says whose registers hold its state, and who has picked it
 // waits. The processor it left, if it becomes idle, keeps everything loaded:
-// when the vCPU comes back and was nowhere else meanwhile (v->last_on), there is
-// nothing to load. Before another processor takes the vCPU, that one must have
-// left the vCPU's root (c->rooted): it is the vCPU's reference that keeps the
-// tables what they are, and the vCPU may exchange it for another.
+// when the vCPU comes back and was nowhere else meanwhile (v->last_on), there
+// is nothing to load. Before another processor takes the vCPU, that one must
+// have left the vCPU's root (c->rooted): it is the vCPU's reference that keeps
+// the tables what they are, and the vCPU may exchange it for another.
 #include "sched/priv.h"
 
 #include "cpu/cpu.h"
