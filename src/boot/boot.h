@@ -96,9 +96,6 @@ extern struct boot_options boot_options;
 
 // Fills boot_options from the text; warns once for each unknown word.
 void cmdline_parse(const char *text);
-// "512M" and the like: bytes, end moved behind. Bytes when there is no suffix
-// are KiB, as Xen has it for dom0_mem.
-u64 cmdline_parse_size(const char *text, const char **end);
 
 // Firmware tables.
 struct acpi_cpu {

@@ -53,7 +53,9 @@ static const struct option options[] = {
 	FIELD("x2apic", OPT_FLAG_INVERTED, noapic_x2),
 };
 
-u64 cmdline_parse_size(const char *text, const char **end)
+// "512M" and the like: bytes, end moved behind. Without a suffix it is KiB, as
+// Xen has it for dom0_mem.
+static u64 parse_size(const char *text, const char **end)
 {
 	static const struct {
 		char letter;
@@ -83,7 +85,7 @@ static bool parse_dom0_part(const char *text)
 	bool highest = !strncmp(text, "max:", 4);
 	const char *number = text + (lowest || highest ? 4 : 0), *end;
 	bool less = *number == '-';
-	u64 v = cmdline_parse_size(number + less, &end);
+	u64 v = parse_size(number + less, &end);
 
 	if (end == number + less || *end || v > INT64_MAX ||
 	    (less && (lowest || highest)))

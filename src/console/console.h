@@ -18,7 +18,6 @@ void log_at(enum log_level level, const char *format, ...) printf_like(2, 3);
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...) log_at(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
 
 struct domain;
 

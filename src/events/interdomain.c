@@ -9,14 +9,15 @@
 #include "abi/errno.h"
 #include "irq/irq.h"
 
-void event_lock_pair(struct domain *a, struct domain *b)
+// The event locks of two domains, which may be the same.
+static void lock_pair(struct domain *a, struct domain *b)
 {
 	lock_get(a < b ? &a->event_lock : &b->event_lock);
 	if (a != b)
 		lock_get(a < b ? &b->event_lock : &a->event_lock);
 }
 
-void event_unlock_pair(struct domain *a, struct domain *b)
+static void unlock_pair(struct domain *a, struct domain *b)
 {
 	lock_put(&a->event_lock);
 	if (a != b)
@@ -30,7 +31,8 @@ static struct domain *peer_of(struct domain *d, u32 port)
 	return p && p->state == PORT_INTERDOMAIN ? p->inter.remote : d;
 }
 
-struct domain *event_lock_with_peer(struct domain *d, u32 port)
+// Locks d and, if its port is connected, the peer, which it returns; or d.
+static struct domain *lock_with_peer(struct domain *d, u32 port)
 {
 	struct domain *peer;
 
@@ -38,7 +40,7 @@ struct domain *event_lock_with_peer(struct domain *d, u32 port)
 	peer = peer_of(d, port);
 	while (peer != d) {
 		lock_put(&d->event_lock);
-		event_lock_pair(d, peer);
+		lock_pair(d, peer);
 		if (peer_of(d, port) == peer)
 			break;
 		lock_put(&peer->event_lock);
@@ -67,7 +69,7 @@ int port_bind_interdomain(struct domain *d, struct domain *remote,
 {
 	int err;
 
-	event_lock_pair(d, remote);
+	lock_pair(d, remote);
 	err = port_alloc(d, port);
 	if (err)
 		goto out;
@@ -81,7 +83,7 @@ int port_bind_interdomain(struct domain *d, struct domain *remote,
 	// What the other side sent before we were there went nowhere.
 	port_raise(d, *port);
 out:
-	event_unlock_pair(d, remote);
+	unlock_pair(d, remote);
 	return err;
 }
 
@@ -137,7 +139,7 @@ static void release(struct domain *d, u32 port)
 
 int port_close(struct domain *d, u32 port)
 {
-	struct domain *peer = event_lock_with_peer(d, port);
+	struct domain *peer = lock_with_peer(d, port);
 	const struct port *p = port_at(d, port);
 	int err = 0;
 
@@ -145,6 +147,6 @@ int port_close(struct domain *d, u32 port)
 		err = -EINVAL;
 	else
 		release(d, port);
-	event_unlock_pair(d, peer);
+	unlock_pair(d, peer);
 	return err;
 }

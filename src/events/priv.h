@@ -27,8 +27,3 @@ void port_unmask(struct domain *d, u32 port);
 // Operations with two domains (interdomain.c).
 int must_check port_bind_interdomain(struct domain *d, struct domain *remote,
 				     u32 remote_port, u32 *port);
-// The event locks of two domains, which may be the same.
-void event_lock_pair(struct domain *a, struct domain *b);
-void event_unlock_pair(struct domain *a, struct domain *b);
-// Locks d and, if its port is connected, the peer, which it returns; or d.
-struct domain *event_lock_with_peer(struct domain *d, u32 port);

@@ -46,7 +46,7 @@ static void report(const struct boot_info *bi)
 			unused >> 8, total >> 8);
 }
 
-void mm_dump(void)
+static void dump_key(void)
 {
 	log_info("memory: %lu of %lu heap frames free, highest frame 0x%lx\n",
 		 heap_free_frames(), heap_total_frames(), frame_limit() - 1);
@@ -77,5 +77,5 @@ void mm_init(const struct boot_info *bi)
 	mm_audit_register(grant_audit);
 	debug_key_register('a', "audit all frames", audit_key);
 	debug_key_register('g', "grant tables", grant_dump);
-	debug_key_register('m', "memory state", mm_dump);
+	debug_key_register('m', "memory state", dump_key);
 }

@@ -287,9 +287,6 @@ void audit_holds(mfn_t mfn, enum frame_type type);
 // A count about mfn that is not what it should be.
 void audit_differs(mfn_t mfn, const char *what, u64 is, u64 should);
 
-// Dumps memory state (debug key 'm').
-void mm_dump(void);
-
 // Hypercalls, see hypercall/hypercall.h for the form.
 struct hcall;
 i64 hc_mmu_update(struct vcpu *v, struct hcall *h);
