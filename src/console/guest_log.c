@@ -13,20 +13,34 @@
 #define PERIOD_NS 5000000000ull
 #define LINES_PER_PERIOD 40
 
+static void refill(struct domain *d)
+{
+	u64 now = now_ns(), due = READ_ONCE(d->log_refill_ns);
+
+	if (now >= due && __atomic_compare_exchange_n(
+				  &d->log_refill_ns, &due, now + PERIOD_NS,
+				  false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		WRITE_ONCE(d->log_budget, LINES_PER_PERIOD);
+}
+
+// Several vCPUs may have something to be said at the same time: a plain
+// decrement could go below zero, and then the budget be without end.
 static bool within_budget(struct domain *d)
 {
-	u64 now = now_ns();
+	u32 left;
 
-	if (now >= d->log_refill_ns) {
-		d->log_refill_ns = now + PERIOD_NS;
-		d->log_budget = LINES_PER_PERIOD;
-	}
-	if (!d->log_budget)
-		return false;
-	if (!--d->log_budget)
+	refill(d);
+	left = READ_ONCE(d->log_budget);
+	do {
+		if (!left)
+			return false;
+	} while (!__atomic_compare_exchange_n(&d->log_budget, &left, left - 1,
+					      false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	if (left == 1)
 		log_warn("%s: too many messages, the rest of 5 s is dropped\n",
 			 d->name);
-	return d->log_budget != 0;
+	return left != 1;
 }
 
 // Domains are const to those who only report on them; the budget is ours.

@@ -220,8 +220,8 @@ struct domain {
 	struct timer sched_refill;
 
 	i64 time_offset_s;
-	u32 log_budget; // lines this domain may still print (log_guest)
-	u64 log_refill_ns;
+	u32 log_budget; // atomic: lines it may still print (log_guest)
+	u64 log_refill_ns; // atomic
 
 	struct list link; // in the list of all domains
 	struct domain *hash_next; // for domain_find
