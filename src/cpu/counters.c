@@ -136,20 +136,15 @@ void counters_leave(const struct vcpu *v)
 		__atomic_fetch_add(&gone[i], v->count[i], __ATOMIC_RELAXED);
 }
 
-// The domain with the next higher id, or the first after 0.
-static struct domain *after(const struct domain *d)
-{
-	return domain_next((domid_t)(d ? d->id + 1 : 0));
-}
-
 static u64 sum_now(u32 which)
 {
 	u64 sum = __atomic_load_n(&gone[which], __ATOMIC_RELAXED);
+	struct domain *d;
 	struct vcpu *v;
 
 	for (u32 i = 0; i < cpu_count(); i++)
 		sum += READ_ONCE(cpu_of(i)->count[which]);
-	for (struct domain *d = after(NULL); d; d = after(d))
+	for_each_domain (d)
 		for_each_vcpu (d, v)
 			sum += READ_ONCE(v->count[which]);
 	return sum;
@@ -268,6 +263,7 @@ static void list_counters(const char *who, const u64 *count)
 void counters_print_all(void)
 {
 	char who[32];
+	struct domain *d;
 	struct vcpu *v;
 
 	log_error("counters at %lu ms\n", now_ns() / 1000000);
@@ -275,7 +271,7 @@ void counters_print_all(void)
 		fmt_print(who, sizeof(who), "cpu%u", i);
 		list_counters(who, cpu_of(i)->count);
 	}
-	for (struct domain *d = after(NULL); d; d = after(d))
+	for_each_domain (d)
 		for_each_vcpu (d, v) {
 			fmt_print(who, sizeof(who), "%sv%u", d->name, v->id);
 			list_counters(who, v->count);

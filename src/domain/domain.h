@@ -261,6 +261,10 @@ struct domain *must_check domain_create_as(domid_t id,
 struct domain *domain_find(domid_t id);
 // The domain with the lowest id from `id` on, or 0.
 struct domain *domain_next(domid_t id);
+// All domains, by id, without a lock: others may come and go meanwhile.
+#define for_each_domain(d)              \
+	for ((d) = domain_next(0); (d); \
+	     (d) = domain_next((domid_t)((d)->id + 1)))
 // The domain that `caller` names by id (its own or DOMID_SELF; others for dom0
 // only), or 0 with *err = -ESRCH there is none, -EPERM not allowed.
 struct domain *must_check domain_target(struct domain *caller, domid_t id,

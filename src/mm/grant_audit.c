@@ -11,10 +11,9 @@
 
 static void each_map(void (*fn)(const struct grant_map *m, domid_t user))
 {
-	struct list *at;
+	struct domain *d;
 
-	list_for_each (at, &domain_list) {
-		struct domain *d = list_entry(at, struct domain, link);
+	for_each_domain (d) {
 		u32 end = d->grants ? d->grants->map_pages * MAPS_PER_PAGE : 0;
 
 		for (u32 i = 0; i < end; i++) {
@@ -29,10 +28,9 @@ static void each_map(void (*fn)(const struct grant_map *m, domid_t user))
 static void each_active(void (*fn)(const struct domain *d, u32 ref,
 				   const struct grant_active *a))
 {
-	struct list *at;
+	struct domain *d;
 
-	list_for_each (at, &domain_list) {
-		struct domain *d = list_entry(at, struct domain, link);
+	for_each_domain (d) {
 		struct grant_table *t = d->grants;
 
 		for (u32 i = 0; t && i < ARRAY_SIZE(t->active); i++)
@@ -107,10 +105,9 @@ static void dump_active(const struct domain *d, u32 ref,
 
 void grant_dump(void)
 {
-	struct list *at;
+	struct domain *d;
 
-	list_for_each (at, &domain_list) {
-		const struct domain *d = list_entry(at, struct domain, link);
+	for_each_domain (d) {
 		const struct grant_table *t = d->grants;
 
 		log_info("grant: d%u table %u of %u frames, map records %u of "

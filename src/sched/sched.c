@@ -546,7 +546,7 @@ static void dump_vcpu(struct vcpu *v)
 
 void sched_dump(void)
 {
-	struct list *l;
+	struct domain *d;
 	struct vcpu *v;
 
 	log_info("scheduler " POLICY ", rate limit %u us, at %lu ms\n",
@@ -556,7 +556,7 @@ void sched_dump(void)
 			 cpu_of(i)->curr ? "busy" : "idle",
 			 queue_of(i)->waiting,
 			 (unsigned long)cpu_halted_ns(cpu_of(i)) / 1000);
-	list_for_each (l, &domain_list)
-		for_each_vcpu (list_entry(l, struct domain, link), v)
+	for_each_domain (d)
+		for_each_vcpu (d, v)
 			dump_vcpu(v);
 }

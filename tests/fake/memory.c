@@ -145,6 +145,20 @@ struct domain *domain_find(domid_t id)
 	return id < MAX_FAKE_DOMAINS ? domains[id] : NULL;
 }
 
+struct domain *domain_next(domid_t id)
+{
+	struct domain *found = NULL;
+	struct list *l;
+
+	list_for_each (l, &domain_list) {
+		struct domain *d = list_entry(l, struct domain, link);
+
+		if (d->id >= id && (!found || d->id < found->id))
+			found = d;
+	}
+	return found;
+}
+
 struct domain *domain_target(struct domain *caller, domid_t id, int *err)
 {
 	struct domain *d = domain_find(id);
