@@ -89,8 +89,10 @@ static void drain_l1(struct frame *f, const u64 *t)
 {
 	u32 i = f->aux & ~AUX_FAILED;
 
-	while ((i = end_of_present(t, i)) > 0)
-		l1_put(READ_ONCE(t[--i]));
+	while ((i = end_of_present(t, i)) > 0) {
+		i--;
+		l1_put(READ_ONCE(t[i]));
+	}
 	f->aux = 0;
 }
 
