@@ -17,6 +17,7 @@
 #include "abi/errno.h"
 #include "abi/xen.h"
 #include "console/console.h"
+#include "cpu/percpu.h"
 #include "events/events.h"
 #include "irq/priv.h"
 #include "mm/mm.h"
@@ -38,6 +39,7 @@ struct pirq {
 
 // Moving one takes some writes to the device, and a vCPU may come back soon.
 #define STRAYS_MAX 8
+#define MOVE_COST 400 // preemption units: accesses to PCI's configuration space
 
 struct pirq_table {
 	struct pirq pirq[PIRQS_MAX];
@@ -104,18 +106,19 @@ static u32 home_of(const struct pirq *p)
 	return apic_device_target(home_cpu(p));
 }
 
-// For one with a port.
-static void aim(struct pirq *p, u32 apic_id)
+// For one with a port. True if it went elsewhere before.
+static bool aim(struct pirq *p, u32 apic_id)
 {
 	p->strays = 0;
 	if (p->apic_id == apic_id)
-		return;
+		return false;
 	p->apic_id = apic_id;
 	p->moved++;
 	if (p->kind == PIRQ_MSI)
 		msi_aim(&p->msi, apic_id, false);
 	else
 		gsi_aim(p->gsi, apic_id);
+	return true;
 }
 
 static void aim_later(struct pirq *p)
@@ -125,18 +128,20 @@ static void aim_later(struct pirq *p)
 	if (home == p->apic_id)
 		p->strays = 0;
 	else if (++p->strays == STRAYS_MAX)
-		aim(p, home);
+		(void)aim(p, home);
 }
 
 void pirq_follow(struct domain *d, u32 pirq)
 {
 	struct pirq *p;
+	bool moved;
 
 	lock_get(&irq_lock);
 	p = pirq_get_mapped(d, pirq);
-	if (p && p->port)
-		aim(p, home_of(p));
+	moved = p && p->port && aim(p, home_of(p));
 	lock_put(&irq_lock);
+	if (moved)
+		(void)preempt_due(MOVE_COST);
 }
 
 // ----------------------------------------------------------------- arrival

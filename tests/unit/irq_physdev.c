@@ -14,6 +14,7 @@
 #include "abi/xen.h"
 #include "boot/boot.h"
 #include "core.h"
+#include "cpu/percpu.h"
 #include "events/events.h"
 #include "hypercall/hypercall.h"
 #include "irq/priv.h"
@@ -245,9 +246,14 @@ static void a_line_goes_where_its_vcpu_runs(void **state)
 	// The port moves while one is in service: it stays masked.
 	irq_dispatch(pirq_vector(&control, PCI_LINE));
 	told = 0;
+	cpu_this()->work = 0;
 	pirq_follow(&control, PCI_LINE);
 	assert_int_equal(target(PCI_LINE), 10);
 	assert_true(line_masked(PCI_LINE));
+	assert_in_range(cpu_this()->work, 100, PREEMPT_BUDGET);
+	cpu_this()->work = 0;
+	pirq_follow(&control, PCI_LINE); // is there: costs nothing
+	assert_int_equal(cpu_this()->work, 0);
 	raised = 0;
 	irq_dispatch(pirq_vector(&control, PCI_LINE)); // was under way
 	assert_int_equal(raised, 77);
