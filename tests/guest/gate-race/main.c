@@ -15,7 +15,7 @@
 // removes the page behind them, and loads another root and this one again.
 // Variants: the modes of the gate, and none. Expected (gate.md A2 to A4, R1 to
 // R3, S3): each write to the other processor's pages faults, behind the closed
-// gate for want of a page; each crossing arrives as it was made; the program
+// gate for want of a page (the open one shows its kernel all memory); each crossing arrives as it was made; the program
 // reads what is mapped or gets a fault, and in the upper half always a fault; the
 // second sees an entry at once that it added, and after a flush none that it
 // removed. Where dom0 has one vCPU only the verdict is skip.
@@ -108,6 +108,8 @@ static bool always_closed(void)
 
 static void write_to_the_first(u64 round)
 {
+	if (behind_open_gate()) /* which trusts its kernel with all memory */
+		return;
 	for (u64 n = FIRST_GATE_PAGE; n < GATE_PAGES_END; n++) {
 		u64 va = BLOCK(0) + n * PAGE_SIZE + round * 8 % PAGE_SIZE;
 		struct probe p = probe(va, &round, NULL);

@@ -54,7 +54,7 @@ FORM_CODE(or8_imm, "orb $0x20, (%rdi)");
 FORM_CODE(or16_imm, "orw $0x200, (%rdi)");
 FORM_CODE(xor64, "mov $0x200, %ebx; xor %rbx, (%rdi)");
 FORM_CODE(xor8_imm, "lock xorb $0x2, (%rdi)");
-FORM_CODE(btr_lock, "lock btr $5, (%rdi)");
+FORM_CODE(btr_lock, "lock btrl $5, (%rdi)");
 FORM_CODE(btr64_lock, "lock btrq $6, (%rdi)");
 FORM_CODE(btr64_high, "lock btrq $63, (%rdi)");
 FORM_CODE(bts, "btsq $10, (%rdi)");
