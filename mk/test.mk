@@ -6,8 +6,9 @@
 ## make e2e             only the stories with Debian's kernels
 ##                      (HV=build/oracle/xen.elf: the same on stock Xen)
 ## make bench [QUICK=1] the evaluation beside native, Xen, KVM and translation:
-##                      bench/report/index.html (two hours; QUICK: 12 minutes)
-## make bench-parts     boots, crossings, SMP, idling, services, guests: each by itself
+##                      bench/report/index.html (two hours; QUICK: 14 minutes)
+## make bench-parts     boots, crossings, SMP, idling, services, guests: each by
+##                      itself
 #
 # Serial logs of what failed stay in build/logs.
 
