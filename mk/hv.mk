@@ -25,7 +25,7 @@ HV_CFLAGS := -std=gnu17 $(HV_FLAGS) $(WARN) -include src/lib/hidden.h
 # --no-relax: ld would turn loads of addresses into 32-bit immediates.
 HV_LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections --no-relax \
 	-z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
-	--build-id=none --no-relax
+	--build-id=none
 
 # Decompressors for dom0 kernels: the distribution's own static libraries
 # (domain/inflate.c supplies the little of libc that they want).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The way out to the guest. Rare work is announced by bits in cpu->pending, so
-// the common way is two tests. This is also the only place where one vCPU gives
+// the common way is a few tests. This is also the only place where one vCPU gives
 // way to another, and where an idle processor waits.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"

@@ -72,8 +72,7 @@ static void flush_interrupt(void *arg maybe_unused)
 
 // ------------------------------------------------------------- standing still
 
-static u32
-	park_owner; // cpu_block() of who wants the others to stand still, 0: nobody
+static u32 park_owner; // cpu_block() of who wants them to stand, 0: nobody
 static bool standing; // they are to stand now
 static u32 parked; // how many do
 

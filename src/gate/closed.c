@@ -172,11 +172,11 @@ static void use_entries(struct cpu *c, bool closed)
 // ------------------------------------------------------------------- when
 
 // Behind the gate a program's kernel needs no CR3 write until it needs the
-// hypervisor. Then the full root is loaded, and adaptive lets the kernel stay on
-// it, in classic mode: so no further call costs any, and the way back to the
-// program one, which classic mode pays there too. At the end of a task switch that
-// way is near: what the kernel still does for the program it had better do where
-// the program will run, or both fill the TLB.
+// hypervisor. Then the full root is loaded, and adaptive lets the kernel stay
+// on it, in classic mode: so no further call costs any, and the way back to the
+// program one, which classic mode pays there too. At the end of a task switch
+// that way is near: what the kernel still does for the program it had better do
+// where the program will run, or both fill the TLB.
 static bool stays(const struct vcpu *v)
 {
 	return v->domain->gate == GATE_ADAPTIVE && v->in_kernel &&

@@ -44,16 +44,17 @@
 
 // ------------------------------------------------------------ entry stubs
 //
-// This page is mapped once for each processor, with the processor's struct cpu
-// right behind it: RIP-relative addresses find the processor they run on. The
-// rest of the text is out of reach of a direct jump from there.
+// This page is mapped once for each processor, always at the same distance from
+// the processor's struct cpu and GDT: RIP-relative addresses find those of the
+// processor that they run on. The rest of the text is out of reach of a direct
+// jump from there.
 
 	.section .gate.text, "ax", @progbits
 
 #define DATA(field) (gate_text_start + PERCPU_DATA + field)(%rip)
 #define GUEST_GDT(sel) (gate_text_start + PERCPU_GDT + (sel) - 3)(%rip)
 
-// User code and data without bounds, accessed, as guests' descriptors are shown.
+// User code and data without bounds, accessed: so are guests' descriptors.
 #define DESC_FLAT_CS64 0x00affb000000ffff
 #define DESC_FLAT_SS 0x00cff3000000ffff
 
@@ -79,10 +80,10 @@
 	int3
 .endm
 
-// Behind fast_iret. In: RSP = the frame for IRET; RCX and R11 are the user's. Goes
-// to \else unless SYSRET leads to just that: the return of a system call, to the
-// flat segments of gate.md D6, if the guest's own say the same. The other
-// conditions are those of exit_to_guest. Takes RDX.
+// Behind fast_iret. In: RSP = the frame for IRET; RCX and R11 are the user's.
+// Goes to \else unless SYSRET leads to just that: the return of a system call,
+// to the flat segments of gate.md D6, if the guest's own say the same. The
+// other conditions are those of exit_to_guest. Takes RDX.
 .macro if_sysret_does else
 	cmp	%rcx, (%rsp)
 	jne	\else

@@ -24,8 +24,8 @@ bool apic_timer_uses_deadline(void);
 void apic_timer_set_rate(u64 hz);
 // The boot processor's id.
 u32 apic_boot_id(void);
-// The id by which devices reach processor `cpu`. They have eight bits for it:
-// one whose id is longer is not reached, and the boot processor takes its place.
+// The id by which devices reach processor `cpu`. They have eight bits for it: a
+// processor whose id is longer is not reached, and the first takes its place.
 u32 apic_device_target(u32 cpu);
 // Address of a message that arrives at processor `apic_id`; its data is the
 // vector.

@@ -88,8 +88,8 @@ static bool users_may_share(struct vcpu *v)
 	return p->agree;
 }
 
-// A task switch mostly comes back to a pair met before. Then the way to its users
-// is known now, and the next iret need not ask.
+// A task switch mostly comes back to a pair met before. Then the way to its
+// users is known now, and the next iret need not ask.
 static void look_up_users(struct vcpu *v)
 {
 	const struct root_pair *p = place_of_pair(v);

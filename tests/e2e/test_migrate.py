@@ -3,8 +3,9 @@
 
 xl sends the guest's memory while the guest goes on changing it, and again
 what was changed meanwhile. Two programs in the guest know what they wrote
-and find it afterwards, and see no time go back; and with --debug the toolstack itself sends all of
-the stopped guest's memory once more and compares page by page.
+and find it afterwards, and see no time go back; and with --debug the
+toolstack itself sends all of the stopped guest's memory once more and
+compares page by page.
 
 Debian's Xen cannot do this with paravirtual guests: it is built without the
 paging that would track their writes.

@@ -121,8 +121,8 @@ static void masking_writes_once_and_keeps_the_rest(void **state)
 	last_write_was(0x10 + 2 * 17, 0xa066);
 }
 
-// Edges are lost while an entry is masked, so it is not; nor is one unmasked that
-// waits for its guest.
+// Edges are lost while an entry is masked, so it is not; nor is one unmasked
+// that waits for its guest.
 static void a_line_changes_its_target_by_one_write(void **state)
 {
 	gsi_aim(17, 1);

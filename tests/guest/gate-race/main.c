@@ -15,10 +15,11 @@
 // removes the page behind them, and loads another root and this one again.
 // Variants: the modes of the gate, and none. Expected (gate.md A2 to A4, R1 to
 // R3, S3): each write to the other processor's pages faults, behind the closed
-// gate for want of a page (the open one shows its kernel all memory); each crossing arrives as it was made; the program
-// reads what is mapped or gets a fault, and in the upper half always a fault; the
-// second sees an entry at once that it added, and after a flush none that it
-// removed. Where dom0 has one vCPU only the verdict is skip.
+// gate for want of a page (the open one shows its kernel all memory); each
+// crossing arrives as it was made; the program reads what is mapped or gets a
+// fault, and in the upper half always a fault; the second sees an entry at once
+// that it added, and after a flush none that it removed. Where dom0 has one vCPU
+// only the verdict is skip.
 
 #include "guest.h"
 #include "place.h"

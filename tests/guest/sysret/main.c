@@ -3,9 +3,9 @@
 // sysret: returns of system calls behind an open gate.
 //
 // Linux returns to its programs with the selectors of its own GDT and, from a
-// system call, with RCX = RIP and R11 = RFLAGS. SYSRET does that at a fraction of
-// IRET's price, but it loads flat segments whatever the GDT says, takes RIP and
-// RFLAGS from those registers, and treats some flags oddly.
+// system call, with RCX = RIP and R11 = RFLAGS. SYSRET does that at a fraction
+// of IRET's price, but it loads flat segments whatever the GDT says, takes RIP
+// and RFLAGS from those registers, and treats some flags oddly.
 //
 // Provoked by iret frames of that form, and of forms that differ in one thing.
 // Expected: every register arrives as the frame has it, whichever instruction
