@@ -59,6 +59,25 @@ def test_two_guests_beside_dom0(terminal):
     assert m.exitstatus == 0
 
 
+@pytest.mark.parametrize("word, says", [
+    ("GUESTS=abc", "run: GUESTS=abc: give a number of guests, 0 for none"),
+    ("GUESTS=08", "run: GUESTS=08: give a number of guests, 0 for none"),
+    ("CPUS=two", "run: CPUS=two: give a number of processors"),
+    ("KERNEL=nonsense",
+     "run: KERNEL=nonsense: give a release line: 6.1, 6.12, 7.2"),
+    ("TIMEOUT=0", "run: TIMEOUT=0: give a number of seconds"),
+    ("SCRIPT=/none", "run: SCRIPT=/none: no such file"),
+])
+def test_what_cannot_be_right_is_said_at_once(word, says):
+    out = subprocess.run(["make", "--no-print-directory", "run", word],
+                         cwd=machine.TOP, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE, encoding="latin1",
+                         check=False)
+    assert out.returncode != 0
+    assert out.stdout == ""
+    assert out.stderr.splitlines()[0] == says
+
+
 def test_more_of_them_with_another_kernel():
     """What GUESTS, KERNEL and CMD ask for."""
     out = subprocess.run(
