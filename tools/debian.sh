@@ -16,7 +16,9 @@ mirror_of() {
 		sed -n "s/^$1|//p" | head -n 1
 }
 
-# sources_for SUITE...: lines of a sources list on standard output.
+# sources_for SUITE...: lines of a sources list on standard output. A machine
+# whose apt knows no security mirror, as a bare debootstrap makes it, does
+# without: a few weeks at most are missing then.
 sources_for() {
 	local main security suite uri signed=
 	main=$(mirror_of Debian)
@@ -26,8 +28,8 @@ sources_for() {
 	[ ! -r $keyring ] || signed="signed-by=$keyring "
 	for suite; do
 		uri=$main
-		[[ $suite != *-security ]] || uri=${security:-$main}
-		echo "deb [${signed}arch=amd64] $uri $suite main"
+		[[ $suite != *-security ]] || uri=$security
+		[ -z "$uri" ] || echo "deb [${signed}arch=amd64] $uri $suite main"
 	done
 }
 
