@@ -16,6 +16,7 @@ extern u32 fake_allocated; // objects not freed
 // Guest copies that touch these bytes fault.
 extern const void *fake_fault_at;
 extern size_t fake_fault_bytes;
+extern bool fake_fault_on_write; // only copies to the guest do
 extern u64 fake_guest_written; // bytes that guest_write wrote
 
 // Maps the blocks of n processors; fake_cpu is the first.

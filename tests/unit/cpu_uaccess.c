@@ -88,15 +88,37 @@ static void copies_flush_first(void **state)
 	assert_int_equal(flushes, 2);
 	assert_int_equal(guest_write((u64)&b, &a, sizeof(a)), 0);
 	assert_int_equal(flushes, 2);
+	this_cpu.flush_due = FLUSH_BEFORE_READ;
+	assert_int_equal(guest_read_word(&b, (u64)&a), 0);
+	assert_int_equal(flushes, 3);
 }
 
 static void copies_refuse_our_addresses(void **state)
 {
-	u64 value = 1;
+	u64 value[2] = {1, 1};
 
-	assert_int_equal(guest_read(&value, HV_START, 8), -EFAULT);
-	assert_int_equal(guest_write(HV_END - 8, &value, 8), -EFAULT);
-	assert_int_equal(value, 1);
+	assert_int_equal(guest_read(value, HV_START, 8), -EFAULT);
+	assert_int_equal(guest_write(HV_END - 8, value, 8), -EFAULT);
+	for (u64 va = HV_START - 7; va <= HV_START; va++)
+		assert_int_equal(guest_read_word(value, va), -EFAULT);
+	for (u64 va = HV_START - 15; va <= HV_START; va++)
+		assert_int_equal(guest_read_pair(value, va), -EFAULT);
+	assert_int_equal(guest_read_word(value, HV_END - 1), -EFAULT);
+	assert_int_equal(guest_read_pair(value, HV_END - 1), -EFAULT);
+	assert_int_equal(guest_read_word(value, ~0ull), -EFAULT);
+	assert_int_equal(guest_read_pair(value, ~0ull - 7), -EFAULT);
+	assert_int_equal(value[0] & value[1], 1);
+}
+
+static void words_and_pairs_come_whole(void **state)
+{
+	const u64 from[2] = {0x0102030405060708, 0x1112131415161718};
+	u64 one = 0, two[2] = {0};
+
+	assert_int_equal(guest_read_word(&one, (u64)from), 0);
+	assert_int_equal(one, from[0]);
+	assert_int_equal(guest_read_pair(two, (u64)from), 0);
+	assert_memory_equal(two, from, sizeof(from));
 }
 
 static void breakpoints_may_lie_in_guest_memory_only(void **state)
@@ -132,6 +154,7 @@ int main(void)
 		cmocka_unit_test(copies_move_every_byte_and_no_other),
 		cmocka_unit_test(copies_flush_first),
 		cmocka_unit_test(copies_refuse_our_addresses),
+		cmocka_unit_test(words_and_pairs_come_whole),
 		cmocka_unit_test(breakpoints_may_lie_in_guest_memory_only),
 	};
 

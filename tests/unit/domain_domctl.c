@@ -58,6 +58,7 @@ static int set_up(void **state)
 	memset(guest_vcpu.affinity, 0xff, sizeof(guest_vcpu.affinity));
 	memset(guest_vcpu.affinity_soft, 0xff, sizeof(guest_vcpu.affinity));
 	fake_fault_bytes = 0;
+	fake_fault_on_write = false;
 	fake_alloc_fails = 0;
 	return 0;
 }
@@ -104,6 +105,49 @@ static void targets_must_exist_and_some_be_others(void **state)
 		assert_int_equal(call(others[i], 6), -ESRCH);
 		assert_int_equal(call(others[i], DOMID_SELF), -ESRCH);
 		assert_int_equal(call(others[i], 0), -EINVAL);
+	}
+}
+
+static void answers_that_cannot_be_written_are_efault(void **state)
+{
+	static const u32 answers[] = {
+		XEN_DOMCTL_getdomaininfo,    XEN_DOMCTL_getvcpuinfo,
+		XEN_DOMCTL_get_address_size, XEN_DOMCTL_gettscinfo,
+		XEN_DOMCTL_get_cpu_policy,   XEN_DOMCTL_get_ext_vcpucontext,
+	};
+
+	fake_fault_at = &op;
+	fake_fault_bytes = 1;
+	fake_fault_on_write = true;
+	for (u32 i = 0; i < ARRAY_SIZE(answers); i++) {
+		memset(&op, 0, sizeof(op));
+		assert_int_equal(call(answers[i], 5), -EFAULT);
+	}
+}
+
+// All of these begin with its number.
+static void vcpus_that_there_are_not_are_refused(void **state)
+{
+	static const struct {
+		u32 cmd;
+		int err;
+	} table[] = {
+		{XEN_DOMCTL_setvcpucontext, -EINVAL},
+		{XEN_DOMCTL_getvcpucontext, -ESRCH},
+		{XEN_DOMCTL_set_ext_vcpucontext, -ESRCH},
+		{XEN_DOMCTL_get_ext_vcpucontext, -ESRCH},
+		{XEN_DOMCTL_setvcpuextstate, -ESRCH},
+		{XEN_DOMCTL_getvcpuextstate, -ESRCH},
+		{XEN_DOMCTL_set_vcpu_msrs, -ESRCH},
+		{XEN_DOMCTL_get_vcpu_msrs, -ESRCH},
+		{XEN_DOMCTL_setvcpuaffinity, -EINVAL},
+		{XEN_DOMCTL_getvcpuaffinity, -EINVAL},
+		{XEN_DOMCTL_getvcpuinfo, -EINVAL},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(table); i++) {
+		memset(&op.u, 0xff, sizeof(op.u));
+		assert_int_equal(call(table[i].cmd, 5), table[i].err);
 	}
 }
 
@@ -343,6 +387,8 @@ static void vector_registers_travel(void **state)
 	assert_int_equal(call(XEN_DOMCTL_getvcpuextstate, 5), -EFAULT);
 	fake_alloc_fails = 1;
 	assert_int_equal(call(XEN_DOMCTL_setvcpuextstate, 5), -ENOMEM);
+	fake_alloc_fails = 1;
+	assert_int_equal(call(XEN_DOMCTL_getvcpuextstate, 5), -ENOMEM);
 	assert_int_equal(guest_vcpu.pause_count, 0);
 	assert_int_equal(fake_allocated, 0);
 }
@@ -775,6 +821,8 @@ int main(void)
 		TEST(only_the_control_domain_calls),
 		TEST(unknown_commands_are_refused),
 		TEST(targets_must_exist_and_some_be_others),
+		TEST(answers_that_cannot_be_written_are_efault),
+		TEST(vcpus_that_there_are_not_are_refused),
 		TEST(domains_get_ids_of_their_own),
 		TEST(what_cannot_be_is_not_created),
 		TEST(pauses_are_counted),

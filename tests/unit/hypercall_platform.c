@@ -196,6 +196,17 @@ static void registers_are_read(void **state)
 	op.u.resource_op.nr_entries = 1;
 	op.u.resource_op.cpu = 2;
 	assert_int_equal(call(XENPF_resource_op), -ENODEV);
+	op.u.resource_op.cpu = 0;
+	fake_fault_at = e;
+	fake_fault_bytes = sizeof(e);
+	assert_int_equal(call(XENPF_resource_op), -EFAULT);
+	fake_fault_on_write = true;
+	assert_int_equal(call(XENPF_resource_op), -EFAULT);
+	fake_fault_at = &op; // what is answered in the argument itself
+	op.u.pcpu_info.xen_cpuid = 1;
+	assert_int_equal(call(XENPF_get_cpuinfo), -EFAULT);
+	fake_fault_on_write = false;
+	fake_fault_bytes = 0;
 }
 
 static void all_else_is_refused(void **state)

@@ -50,6 +50,7 @@ static int set_up(void **state)
 	memset(topology_leaf, 0, sizeof(topology_leaf));
 	keys_seen[0] = 0;
 	fake_fault_bytes = 0;
+	fake_fault_on_write = false;
 	fake_alloc_fails = 0;
 	cpu_features.syscall32 = true;
 	return 0;
@@ -397,6 +398,81 @@ static void what_there_is_not(void **state)
 	assert_int_equal(nodes[256], 0);
 }
 
+// Each of them answers in its argument.
+static void answers_that_cannot_be_written_are_efault(void **state)
+{
+	static const u32 commands[] = {
+		XEN_SYSCTL_tbuf_op,
+		XEN_SYSCTL_physinfo,
+		XEN_SYSCTL_sched_id,
+		XEN_SYSCTL_getdomaininfolist,
+		XEN_SYSCTL_getcpuinfo,
+		XEN_SYSCTL_availheap,
+		XEN_SYSCTL_cputopoinfo,
+		XEN_SYSCTL_numainfo,
+		XEN_SYSCTL_pcitopoinfo,
+		XEN_SYSCTL_get_cpu_levelling_caps,
+		XEN_SYSCTL_get_cpu_featureset,
+		XEN_SYSCTL_get_cpu_policy,
+	};
+
+	fake_fault_at = &op;
+	fake_fault_bytes = 1;
+	fake_fault_on_write = true;
+	for (u32 i = 0; i < ARRAY_SIZE(commands); i++) {
+		memset(&op, 0, sizeof(op));
+		assert_int_equal(call(commands[i]), -EFAULT);
+	}
+	assert_int_equal(fake_allocated, 0);
+}
+
+static char nowhere[64];
+
+// A list of the tools' that is not there, with room for one.
+static int listed(u32 cmd)
+{
+	int result = call(cmd);
+
+	memset(&op, 0, sizeof(op));
+	return result;
+}
+
+static void lists_that_cannot_be_written_are_efault(void **state)
+{
+	fake_fault_at = nowhere;
+	fake_fault_bytes = sizeof(nowhere);
+	op.u.getcpuinfo.max_cpus = 1;
+	set_xen_guest_handle_raw(op.u.getcpuinfo.info, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_getcpuinfo), -EFAULT);
+	op.u.cputopoinfo.num_cpus = 1;
+	set_xen_guest_handle_raw(op.u.cputopoinfo.cputopo, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_cputopoinfo), -EFAULT);
+	op.u.numainfo.num_nodes = 1;
+	set_xen_guest_handle_raw(op.u.numainfo.meminfo, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_numainfo), -EFAULT);
+	op.u.numainfo.num_nodes = 1;
+	set_xen_guest_handle_raw(op.u.numainfo.distance, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_numainfo), -EFAULT);
+	op.u.pcitopoinfo.num_devs = 1;
+	set_xen_guest_handle_raw(op.u.pcitopoinfo.nodes, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_pcitopoinfo), -EFAULT);
+	op.u.cpu_featureset.nr_features = 1;
+	set_xen_guest_handle_raw(op.u.cpu_featureset.features, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_get_cpu_featureset), -EFAULT);
+	op.u.cpu_policy.nr_leaves = 1;
+	set_xen_guest_handle_raw(op.u.cpu_policy.leaves, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_get_cpu_policy), -EFAULT);
+	fake_alloc_fails = 1;
+	assert_int_equal(listed(XEN_SYSCTL_get_cpu_policy), -ENOMEM);
+	op.u.perfc_op.cmd = XEN_SYSCTL_PERFCOP_query;
+	set_xen_guest_handle_raw(op.u.perfc_op.desc, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_perfc_op), -EFAULT);
+	op.u.perfc_op.cmd = XEN_SYSCTL_PERFCOP_query;
+	set_xen_guest_handle_raw(op.u.perfc_op.val, (void *)nowhere);
+	assert_int_equal(listed(XEN_SYSCTL_perfc_op), -EFAULT);
+	assert_int_equal(fake_allocated, 0);
+}
+
 static int set_up_all(void **state)
 {
 	fake_cpus_init(2);
@@ -423,6 +499,8 @@ int main(void)
 		TEST(there_is_one_pool),
 		TEST(the_rate_limit_has_limits),
 		TEST(what_there_is_not),
+		TEST(answers_that_cannot_be_written_are_efault),
+		TEST(lists_that_cannot_be_written_are_efault),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_all, NULL);

@@ -556,6 +556,27 @@ static void iopl_and_bitmap_are_the_vcpus(void **state)
 	assert_int_equal(call(PHYSDEVOP_set_iobitmap, &b), -EFAULT);
 }
 
+static void what_there_is_not_is_refused(void **state)
+{
+	struct physdev_irq_status_query q = {.irq = PIRQS_MAX};
+	struct physdev_irq vector = {.irq = PIRQS_MAX};
+	struct physdev_pci_device dev = {.devfn = BDF};
+	struct physdev_pci_mmcfg_reserved space = {.start_bus = 1};
+
+	assert_int_equal(call(PHYSDEVOP_irq_status_query, &q), -EINVAL);
+	assert_int_equal(call(PHYSDEVOP_alloc_irq_vector, &vector), -EINVAL);
+	assert_int_equal(call(PHYSDEVOP_prepare_msix, &dev), -ENODEV);
+	assert_int_equal(call(PHYSDEVOP_release_msix, &dev), -ENODEV);
+	assert_int_equal(call(PHYSDEVOP_pci_mmcfg_reserved, &space), -EINVAL);
+	q.irq = 1;
+	fake_fault_at = &q;
+	fake_fault_bytes = sizeof(q);
+	fake_fault_on_write = true;
+	assert_int_equal(call(PHYSDEVOP_irq_status_query, &q), -EFAULT);
+	fake_fault_on_write = false;
+	fake_fault_bytes = 0;
+}
+
 static void others_are_refused(void **state)
 {
 	struct physdev_map_pirq m = msi_request();
@@ -608,6 +629,7 @@ int main(void)
 		cmocka_unit_test(a_dying_domain_gets_none),
 		cmocka_unit_test(a_failing_device_leaves_nothing_behind),
 		cmocka_unit_test(iopl_and_bitmap_are_the_vcpus),
+		cmocka_unit_test(what_there_is_not_is_refused),
 		cmocka_unit_test(others_are_refused),
 	};
 

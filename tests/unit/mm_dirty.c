@@ -418,6 +418,17 @@ static void what_was_not_told_is_not_forgotten(void **state)
 	assert_true(is_dirty(s.data[1]));
 }
 
+static void who_has_no_log(void **state)
+{
+	struct domain *other = fake_domain(2, 10);
+	struct xen_domctl_shadow_op op = {.pages = PAGES};
+
+	assert_int_equal(dirty_read(other, &op, false), -EINVAL);
+	other->open_gate = true; // its tables have no shadows
+	assert_int_equal(dirty_start(other), -EOPNOTSUPP);
+	assert_int_equal(dirty_start(d), -EINVAL); // twice
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -438,6 +449,7 @@ int main(void)
 		TEST(nothing_is_missed),
 		TEST(bits_are_not_set_in_what_came_later),
 		TEST(what_was_not_told_is_not_forgotten),
+		TEST(who_has_no_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

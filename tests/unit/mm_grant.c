@@ -763,6 +763,26 @@ static void versions(void **state)
 	assert_int_equal(g.version, 1);
 }
 
+static void arguments_that_cannot_be_read(void **state)
+{
+	static const u32 ops[] = {
+		GNTTABOP_setup_table,    GNTTABOP_query_size,
+		GNTTABOP_set_version,    GNTTABOP_get_version,
+		GNTTABOP_copy,           GNTTABOP_map_grant_ref,
+		GNTTABOP_unmap_grant_ref};
+	static u8 nothing[64];
+	struct gnttab_setup_table t = {.dom = DOMID_SELF, .nr_frames = 1};
+
+	fake_fault_at = nothing;
+	fake_fault_bytes = sizeof(nothing);
+	for (u32 i = 0; i < ARRAY_SIZE(ops); i++)
+		assert_int_equal(fake_grant_op_rc(s.v, ops[i], nothing, 1),
+				 -EFAULT);
+	t.frame_list.p = (void *)nothing; // nor is there room for the answer
+	assert_int_equal(fake_grant_op_rc(s.v, GNTTABOP_setup_table, &t, 1),
+			 -EFAULT);
+}
+
 static void impossible_limits(void **state)
 {
 	struct domain *d = fake_domain(3, 10);
@@ -825,6 +845,7 @@ int main(void)
 		T(lists_of_copies),
 		T(tables_grow_when_they_are_set_up),
 		T(versions),
+		T(arguments_that_cannot_be_read),
 		T(impossible_limits),
 		T(a_domain_goes_while_grants_are_shown),
 	};

@@ -222,6 +222,9 @@ static void exchange_fails_cleanly(void **state)
 	assert_int_equal(e.nr_exchanged, 1);
 	fake_fault_at = &e.nr_exchanged;
 	assert_int_equal(op(v0, XENMEM_exchange, &e), -EFAULT);
+	fake_fault_on_write = true; // it is done, and cannot be told
+	assert_int_equal(op(v0, XENMEM_exchange, &e), -EFAULT);
+	fake_fault_on_write = false;
 	fake_fault_bytes = 0;
 }
 
@@ -451,6 +454,14 @@ static void grant_frames_for_the_tools(void **state)
 	a.id = XENMEM_resource_grant_table_id_status;
 	assert_int_equal(op(v0, XENMEM_acquire_resource, &a), 0);
 	assert_int_equal(a.nr_frames, 1);
+	fake_fault_at = &a;
+	fake_fault_bytes = sizeof(a);
+	assert_int_equal(op(v0, XENMEM_acquire_resource, &a), -EFAULT);
+	a.nr_frames = 0;
+	fake_fault_on_write = true;
+	assert_int_equal(op(v0, XENMEM_acquire_resource, &a), -EFAULT);
+	fake_fault_on_write = false;
+	fake_fault_bytes = 0;
 	a = resource(1, 1, 0, list);
 	a.id = XENMEM_resource_grant_table_id_status;
 	assert_int_equal(acquire(v0, a), -EINVAL);

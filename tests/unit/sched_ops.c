@@ -248,6 +248,9 @@ static void a_shutdown_code_is_kept_for_later(void **state)
 	assert_int_equal(sched(SCHEDOP_shutdown_code, &a), 0);
 	assert_null(stopped);
 	assert_int_equal(domain.shutdown_code, SHUTDOWN_crash);
+	a.reason = SHUTDOWN_MAX + 1;
+	assert_int_equal(sched(SCHEDOP_shutdown_code, &a), -EINVAL);
+	assert_int_equal(domain.shutdown_code, SHUTDOWN_crash);
 	domain.is_shutting_down = true;
 	a.reason = SHUTDOWN_reboot;
 	assert_int_equal(sched(SCHEDOP_shutdown_code, &a), 0);
@@ -533,6 +536,31 @@ static void runstate_info_and_nmi(void **state)
 	assert_int_equal(vop(VCPUOP_register_vcpu_info, 2, &a), -ENXIO);
 }
 
+static void arguments_that_cannot_be_read_are_efault(void **state)
+{
+	static const u32 sched_ops[] = {
+		SCHEDOP_shutdown, SCHEDOP_poll, SCHEDOP_remote_shutdown,
+		SCHEDOP_shutdown_code, SCHEDOP_watchdog};
+	static const u32 vcpu_ops[] = {
+		VCPUOP_get_runstate_info,
+		VCPUOP_register_runstate_memory_area,
+		VCPUOP_register_vcpu_time_memory_area,
+		VCPUOP_register_vcpu_info,
+		VCPUOP_set_periodic_timer,
+		VCPUOP_set_singleshot_timer,
+	};
+	static u8 nothing[64];
+
+	fake_fault_at = nothing;
+	fake_fault_bytes = sizeof(nothing);
+	for (u32 i = 0; i < ARRAY_SIZE(sched_ops); i++)
+		assert_int_equal(sched(sched_ops[i], nothing), -EFAULT);
+	for (u32 i = 0; i < ARRAY_SIZE(vcpu_ops); i++)
+		assert_int_equal(vop(vcpu_ops[i], 0, nothing), -EFAULT);
+	assert_null(stopped);
+	assert_int_equal(domain.watchdog_used | clock_updates, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +586,7 @@ int main(void)
 		TEST(periods_have_a_minimum),
 		TEST(areas_must_be_outside_the_hypervisor),
 		TEST(runstate_info_and_nmi),
+		TEST(arguments_that_cannot_be_read_are_efault),
 	};
 
 	fake_cpus_init(1);
