@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Settings: the ways in which a benchmark runs one and the same kernel.
+"""Settings: the ways in which a benchmark runs one and the same kernel; and
+the rows of bench/programs as a benchmark takes them that looks at each.
 
 A Setting boots a machine and brings its console to a root shell of the system
 that is measured: the bare kernel, a control domain, or a guest beside one.
@@ -11,11 +12,11 @@ Benchmarks get programs into it by `files`, and talk to it as tests do
         status, output = m.run("uname -r")
 """
 
-import glob
 import os
-import re
 
 import machine
+import metered
+import setting
 
 MEMORY = 768  # MiB of the kernel that is measured
 
@@ -44,18 +45,10 @@ class Native(Setting):
 
     def machine(self, name, kernel, files, mem="2048", cpus=1,
                 cpu="qemu64", extra=()):
-        m = machine.Machine(
-            name, hv=machine.kernel(kernel), kernel=kernel, files=files,
+        return metered.Machine(
+            name, bare=True, hv=machine.kernel(kernel), kernel=kernel,
             append="console=ttyS0 quiet rf.tools=0 mem=%dM" % MEMORY,
-            mem=mem, cpus=cpus, cpu=cpu, extra=extra)
-        self.alone(m)
-        return m
-
-    @staticmethod
-    def alone(m):
-        """Of the modules only the initramfs is for a bare kernel."""
-        at = m.argv.index("-initrd") + 1
-        m.argv[at] = m.argv[at].split(",")[-1]
+            files=files, mem=mem, cpus=cpus, cpu=cpu, extra=extra)
 
 
 class Control(Setting):
@@ -69,7 +62,7 @@ class Control(Setting):
 
     def machine(self, name, kernel, files, mem="2048", cpus=1,
                 cpu="qemu64", extra=()):
-        return machine.Machine(
+        return metered.Machine(
             name, hv=self.hv, kernel=kernel, files=files,
             append=("dom0_mem=%dM %s" % (MEMORY, self.append)).strip(),
             dom0="quiet rf.tools=0", mem=mem, cpus=cpus, cpu=cpu,
@@ -93,7 +86,7 @@ extra = "console=hvc0 quiet"
                 cpu="qemu64", extra=()):
         with open(machine.kernel(kernel, "ramdisk"), "rb") as f:
             ramdisk = f.read() + machine.archive(files)
-        return machine.Machine(
+        return metered.Machine(
             name, hv=self.hv, kernel=kernel, mem=mem, cpus=cpus, cpu=cpu,
             append=("dom0_mem=384M %s" % self.append).strip(),
             dom0="quiet rf.tools=wait", extra=extra,
@@ -161,35 +154,87 @@ def choose(words):
     return names
 
 
-# -------------------------------------------------------------------- meters
+# ---------------------------------------------------------------------- rows
 
-def counters(m):
-    """Ringfort's counters, all processors together."""
-    m.send("\x01\x01\x01")
-    m.expect("input goes to the hypervisor[^\r\n]*[\r\n]")
-    m.send("c")
-    line = m.expect(r"counters:((?: \w+=\d+)+)[\r\n]")[1]
-    m.send("\x01\x01\x01")
-    m.expect("input goes to dom0[^\r\n]*[\r\n]")
-    return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
+# name here: (group, the program's row, how many of its operations are one)
+ROWS = {
+    "compute": ("user", "cpu_int", 1000),
+    "null_call": ("syscall", "syscall_null", 1),
+    "read_1": ("syscall", "syscall_read", 1),
+    "write_1": ("syscall", "syscall_write", 1),
+    "stat": ("syscall", "syscall_stat", 1),
+    "open_close": ("syscall", "syscall_open", 1),
+    "select_10": ("syscall", "syscall_select_10", 1),
+    "select_100": ("syscall", "syscall_select", 1),
+    "sig_install": ("signal", "signal_install", 1),
+    "sig_handle": ("signal", "signal_self", 1),
+    "fault_signal": ("fault", "signal_fault", 1),
+    "fault_fresh": ("fault", "fault_anon", 1),
+    "fault_copied": ("fault", "fault_cow", 1),
+    "fault_file": ("fault", "fault_file", 1),
+    "mprotect_64": ("fault", "mprotect_256K", 1),
+    "mmap_1m": ("fault", "mmap_1M", 1),
+    "mmap_16m": ("fault", "mmap_16M", 1),
+    "mmap_16m_huge": ("fault", "mmap_16M_huge", 1),
+    "fork_exit": ("process", "fork_exit", 1),
+    "fork_32m": ("process", "fork_32M", 1),
+    "fork_exec": ("process", "fork_exec", 1),
+    "sh_c": ("process", "shell", 1),
+    "ctx_2_0k": ("switch", "switch_2", 1),
+    "ctx_8_16k": ("switch", "switch_8_16K", 1),
+    "futex": ("switch", "futex_turns", 1),
+    "pipe": ("switch", "pipe_latency", 1),
+    "pipe_64k": ("switch", "pipe_bandwidth", 1 / 16),  # that is of 1 MiB
+    "unix": ("switch", "unix_latency", 1),
+    "tcp": ("switch", "tcp_latency", 1),
+    "tcp_4m": ("switch", "tcp_bandwidth", 1),
+}
+
+BEGIN = r"@@ begin (\w+)[\r\n]"
+ROW = r"@@ row (\w+) \S+ (\S+) \S+ (\S+) (\d+)[\r\n]"
+FAILED = r"@@ fail ([^\r\n]*)[\r\n]"
+END = r"@@ end[\r\n]"
 
 
-def emulator_flushes(m):
-    """TLB flushes that the emulator has done; one CR3 write is three."""
-    told = m.ask("human-monitor-command", **{"command-line": "info jit"})
-    return sum(map(int, re.findall(r"TLB (?:full|partial) flushes\s+(\d+)",
-                                   told)))
+def programs():
+    """What rows() needs in a machine: its files."""
+    return {"/bin/rows": setting.program("rows", "programs/rows*.c")}
 
 
-def waiting(m):
-    """Seconds the emulated processors ran, and waited for a host's."""
-    ran = waited = 0
-    for path in glob.glob("/proc/%d/task/*" % m.qemu.pid):
-        with open(path + "/comm", encoding="ascii") as f:
-            if not f.read().startswith("CPU "):
-                continue
-        with open(path + "/schedstat", encoding="ascii") as f:
-            words = f.read().split()
-        ran += int(words[0]) / 1e9
-        waited += int(words[1]) / 1e9
-    return ran, waited
+def chosen(words):
+    """Names of rows that begin with one of the words, or all."""
+    return [name for name in ROWS if not words or name.startswith(tuple(
+        words))]
+
+
+def rows(m, names, ms, look):
+    """Run rows at a shell; {name: what each did}, in the order of ROWS.
+
+    look() reads meters, before and after a row, when the program waits. A row
+    is its low and mean in nanoseconds for an operation, the number of
+    operations, and the two looks.
+    """
+    m.send("rows -i -t %d -f /rows.tmp %s\n" % (
+        ms, " ".join(ROWS[n][1] for n in names)))
+    found, before = {}, None
+    while True:
+        got = m.expect(BEGIN, ROW, FAILED, END, timeout=120)
+        if got.re.pattern == END:
+            break
+        if got.re.pattern == FAILED:
+            raise machine.Failure("row %s: see %s" % (got[1], m.log))
+        if got.re.pattern == BEGIN:
+            before = look()
+        else:
+            found[got[1]] = [float(w) for w in got.groups()[1:]], before, \
+                look()
+        m.send("\n")
+    return {name: _row(found[ROWS[name][1]], ROWS[name][2])
+            for name in names}
+
+
+def _row(found, times):
+    (low, mean, operations), before, after = found
+    return {"low": low * times, "mean": mean * times,
+            "operations": operations / times, "before": before,
+            "after": after}

@@ -8,11 +8,11 @@ device emulation did for the row is in it), how long they had to wait for a
 processor of the host, and how often the emulated TLBs were flushed.
 """
 
-import glob
 import os
 import re
 
 import machine
+import metered
 from evaluation import images
 
 LINE = r"@@ ([^\r\n]*)[\r\n]"
@@ -22,7 +22,7 @@ HV = {"ringfort": os.path.join(machine.BUILD, "ringfort"),
 QUANTILES = (1, 10, 25, 50, 75, 90, 99, 99.9, 100)
 
 
-class Computer(machine.Machine):
+class Computer(metered.Machine):
     """The machine of a settings.Host.
 
     scripts: {name: commands}, files /lab/NAME in it; a console is no place
@@ -46,7 +46,7 @@ class Computer(machine.Machine):
             # The emulated TSC is steady, though CPUID does not say so.
             append = "console=ttyS0 panic=-1 tsc=reliable " + words
         super().__init__(
-            "bench/" + host.name, kernel=computer.kernel,
+            "bench/" + host.name, bare=self.linux, kernel=computer.kernel,
             hv=machine.kernel(computer.kernel) if self.linux
             else HV[host.boot], append=append, dom0="panic=-1 " + words,
             files={**images.files(computer.kernel), **{
@@ -55,50 +55,6 @@ class Computer(machine.Machine):
             cpus=1 if icount else computer.cpus, cpu=computer.cpu,
             extra=extra)
         self.argv[self.argv.index("-accel") + 1] = computer.accel
-
-    def _kernel_options(self, append, modules):
-        options = super()._kernel_options(append, modules)
-        if self.linux:
-            options[options.index("-append") + 1] = append
-            options[options.index("-initrd") + 1] = modules[1][0]
-        return options
-
-    def load(self):
-        """Seconds its processors ran so far, and waited for the host's."""
-        ran = waited = 0
-        for path in glob.glob("/proc/%d/task/*/comm" % self.qemu.pid):
-            try:
-                with open(path, encoding="ascii") as f:
-                    if not f.read().startswith(("CPU", "ALL CPUs")):
-                        continue
-                with open(path[:-4] + "schedstat", encoding="ascii") as f:
-                    one, two, _ = f.read().split()
-            except OSError:
-                continue
-            ran += int(one) / 1e9
-            waited += int(two) / 1e9
-        return ran, waited
-
-    def flushes(self):
-        """Full and partial flushes of the emulated TLBs; None on hardware."""
-        said = self.ask("human-monitor-command",
-                        **{"command-line": "info jit"})
-        found = re.findall(r"TLB (?:full|partial) flushes\s+(\d+)", said)
-        return sum(map(int, found)) if found else None
-
-
-def hypervisor_counters(m):
-    """Ringfort's counters, by its debug key c; all processors together."""
-    m.send("\x01\x01\x01")
-    m.expect(r"input goes to the hypervisor[^\r\n]*[\r\n]")
-    m.send("c\x01\x01\x01")
-    m.expect(r"input goes to dom0[^\r\n]*[\r\n]")
-    said = m.child.before.decode("latin1")
-    totals = {}
-    for line in re.findall(r"counters:([^\r\n]*)", said):
-        for key, n in re.findall(r"(\w+)=(\d+)", line):
-            totals[key] = totals.get(key, 0) + int(n)
-    return totals
 
 
 class Target:
@@ -228,7 +184,7 @@ class Target:
         """With "rows -p": the hypervisor's own counters, between rows."""
         if not self.counting:
             return
-        before, self.counters = self.counters, hypervisor_counters(self.m)
+        before, self.counters = self.counters, self.m.counters()
         if self.counted and before:
             per = self.counted["operations"]
             self.counted["counters"] = {

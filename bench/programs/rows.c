@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * rows [-t MS] [-p MS] [-d DISK] [-n PEER] [-l] [NAME-PREFIX...]: rows of the
- * operating system, of a disk (-d, which is overwritten) and of the network
- * (-n, with "rows -s" running on the peer), a line for each:
+ * rows [-i] [-t MS] [-p MS] [-f FILE] [-d DISK] [-n PEER] [-l] [PREFIX...]:
+ * rows of the operating system, of a disk (-d, which is overwritten) and of the
+ * network (-n, with "rows -s" running on the peer), lines for each:
  *
  *   @@ begin NAME
  *   @@ row NAME UNIT value median mean operations [9 quantiles]
@@ -13,8 +13,15 @@
  * hangs has the line "@@ fail NAME why".
  *
  * -t: time spent on a row (300 ms); -p: idle between the first line and the
- * row, so that who reads them can look at counters (15 ms); -l: list the rows.
+ * row, so that who reads them can look at counters (15 ms); -f: a small file
+ * that is made for the rows of files; -l: list the rows.
+ *
+ * -i: for who wants to look exactly. The first line comes when the row has
+ * prepared all, and the operations are those from there on; after both lines
+ * it waits for a line of input. Values are in nanoseconds, whatever the unit.
+ * "@@ end" comes at the end, and there is no row "nothing".
  */
+#define _GNU_SOURCE
 #include "rows.h"
 
 #include <errno.h>
@@ -38,15 +45,16 @@ static unsigned int pause_us = 15000;
 
 static double reps[REPS], spent, done, divisor = 1, subtract;
 static int n_reps;
+static int interactive, is_ready;
 static double *lat;
 static int n_lat;
 
 char self_path[256], file_path[256];
 volatile long sink;
-static int report_fd;
+static int report_fd, go_fd;
 
 struct outcome {
-	int ok, quantiles;
+	int ready, ok, quantiles;
 	char why[120];
 	double value, median, mean, operations, quantile[QUANTILES];
 };
@@ -72,12 +80,29 @@ _Noreturn void fail(const char *what)
 	_exit(3);
 }
 
+void ready(void)
+{
+	struct outcome o = {.ready = 1};
+	char go;
+
+	if (is_ready)
+		return;
+	is_ready = 1;
+	if (!interactive)
+		return;
+	alarm(0);
+	if (write(report_fd, &o, sizeof(o)) < 0 || read(go_fd, &go, 1) != 1)
+		_exit(4);
+	alarm(WATCHDOG);
+	done = 0;
+}
+
 double row_time(double most)
 {
 	return 5 * row_ns < most ? 5 * row_ns : most;
 }
 
-int more(void)
+static int wants_more(void)
 {
 	if (n_reps >= REPS)
 		return 0;
@@ -86,9 +111,16 @@ int more(void)
 	return n_reps < 3 || spent < row_ns;
 }
 
+int more(void)
+{
+	ready();
+	return wants_more();
+}
+
 void rep(double ns, double operations)
 {
-	reps[n_reps++] = ns / operations / divisor - subtract;
+	operations *= divisor;
+	reps[n_reps++] = ns / operations - subtract;
 	spent += ns;
 	done += operations;
 }
@@ -107,16 +139,16 @@ static double timed(op_fn *op, long n)
 	return now() - start;
 }
 
-void measure(op_fn *op)
+/* How many make a rep? Grow until a quarter of one. */
+static long rep_length(op_fn *op)
 {
 	double ns;
 	long n = 1;
 
-	/* How many make a rep? Grow until a quarter of one. */
 	while ((ns = timed(op, n)) < rep_ns / 4) {
 		double grow = ns > 0 ? rep_ns / 3 / ns : 16;
 
-		done += (double)n;
+		done += (double)n * divisor;
 		grow = grow > 16 ? 16 : grow < 2 ? 2 : grow;
 		n = (long)((double)n * grow);
 	}
@@ -124,6 +156,13 @@ void measure(op_fn *op)
 		rep(ns, (double)n);
 	else
 		n = (long)((double)n * rep_ns / ns);
+	return n;
+}
+
+void measure(op_fn *op)
+{
+	long n = rep_length(op);
+
 	while (more())
 		rep(timed(op, n), (double)n);
 }
@@ -135,10 +174,13 @@ static int ascending(const void *a, const void *b)
 	return x < 0 ? -1 : x > 0;
 }
 
-double take(void)
+double quartile_of(op_fn *op)
 {
 	double quartile;
+	long n = rep_length(op);
 
+	while (wants_more())
+		rep(timed(op, n), (double)n);
 	qsort(reps, (size_t)n_reps, sizeof(*reps), ascending);
 	quartile = reps[n_reps / 4];
 	n_reps = 0;
@@ -189,6 +231,8 @@ static void summarise(struct outcome *o)
 
 static double in_unit(const struct row *r, double ns)
 {
+	if (interactive)
+		return ns;
 	return r->scale > 0 ? ns / r->scale : -r->scale * 1e3 / ns;
 }
 
@@ -207,41 +251,78 @@ static void print_outcome(const struct row *r, const struct outcome *o)
 	printf("\n");
 }
 
-static void run_child(const struct row *r)
+_Noreturn static void run_child(const struct row *r, int *report, int *go)
 {
 	struct outcome o = {0};
 
 	setsid();
 	alarm(WATCHDOG);
+	report_fd = report[1];
+	go_fd = go[0];
 	r->run();
 	summarise(&o);
 	if (write(report_fd, &o, sizeof(o)) < 0)
 		_exit(4);
-	kill(0, SIGKILL); /* whatever else the row has started */
+	kill(0, SIGKILL); /* whatever else the row has started, too */
+	_exit(0);
+}
+
+/* Who reads the lines takes a look. */
+static void let_look(void)
+{
+	char line[80];
+
+	fflush(stdout);
+	if (!interactive)
+		usleep(pause_us);
+	else if (!fgets(line, sizeof(line), stdin))
+		exit(1);
+}
+
+static void begin(const struct row *r)
+{
+	printf("@@ begin %s\n", r->name);
+	let_look();
+}
+
+static struct outcome outcome_of(const struct row *r, int report, int go)
+{
+	struct outcome o;
+
+	while (read(report, &o, sizeof(o)) == sizeof(o)) {
+		if (!o.ready)
+			return o;
+		begin(r);
+		if (write(go, "", 1) != 1)
+			break;
+	}
+	return (struct outcome){0};
 }
 
 static void run_row(const struct row *r)
 {
-	struct outcome o = {0};
-	int fds[2];
+	struct outcome o;
+	int report[2], go[2];
 	pid_t child;
 
-	printf("@@ begin %s\n", r->name);
-	fflush(stdout);
-	usleep(pause_us);
-	CHECK(pipe(fds));
-	report_fd = fds[1];
+	if (!interactive)
+		begin(r);
+	CHECK(pipe2(report, O_CLOEXEC));
+	CHECK(pipe2(go, O_CLOEXEC));
 	child = fork();
 	CHECK(child);
 	if (!child)
-		run_child(r);
-	close(fds[1]);
-	if (read(fds[0], &o, sizeof(o)) != sizeof(o))
-		o.ok = 0;
+		run_child(r, report, go);
+	close(report[1]);
+	close(go[0]);
+	o = outcome_of(r, report[0], go[1]);
 	kill(-child, SIGKILL);
 	waitpid(child, NULL, 0);
-	close(fds[0]);
+	close(report[0]);
+	close(go[1]);
 	print_outcome(r, &o);
+	if (interactive)
+		let_look();
 	fflush(stdout);
 }
 
@@ -255,9 +336,18 @@ static int wanted(const char *name, char **prefixes)
 	return 0;
 }
 
+static void print_name(const struct row *r)
+{
+	printf("%s %s\n", r->name, r->unit);
+}
+
 static const struct row *const tables[] = {
 	rows_cpu,     rows_memory, rows_system,
 	rows_process, rows_ipc,    rows_latency,
+};
+static const struct row *const more_tables[] = {
+	rows_system_more,
+	rows_memory_more,
 };
 
 static void table(const struct row *r, char **prefixes,
@@ -272,18 +362,18 @@ static void each_row(char **prefixes, void (*action)(const struct row *))
 {
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		table(tables[i], prefixes, action);
-}
-
-static void print_name(const struct row *r)
-{
-	printf("%s %s\n", r->name, r->unit);
+	for (size_t i = 0; i < sizeof(more_tables) / sizeof(*more_tables); i++)
+		if (*prefixes || action == print_name)
+			table(more_tables[i], prefixes, action);
 }
 
 static void make_file(void)
 {
 	int fd;
 
-	snprintf(file_path, sizeof(file_path), "/tmp/rows.%d", (int)getpid());
+	if (!*file_path)
+		snprintf(file_path, sizeof(file_path), "/tmp/rows.%d",
+			 (int)getpid());
 	fd = open(file_path, O_RDWR | O_CREAT | O_TRUNC, 0600);
 	CHECK(fd);
 	CHECK(write(fd, "x", 1));
@@ -298,11 +388,15 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--nothing") == 0)
 		_exit(0); /* what fork_exec executes */
 	report_fd = STDERR_FILENO;
-	while ((option = getopt(argc, argv, "t:p:d:n:ls")) != -1) {
+	while ((option = getopt(argc, argv, "it:p:f:d:n:ls")) != -1) {
 		if (option == 't')
 			row_ns = atof(optarg) * 1e6;
 		else if (option == 'p')
 			pause_us = (unsigned int)atoi(optarg) * 1000;
+		else if (option == 'i')
+			interactive = 1;
+		else if (option == 'f')
+			snprintf(file_path, sizeof(file_path), "%s", optarg);
 		else if (option == 'd')
 			disk_path = optarg;
 		else if (option == 'n')
@@ -319,7 +413,8 @@ int main(int argc, char **argv)
 	if (readlink("/proc/self/exe", self_path, sizeof(self_path) - 1) < 0)
 		return 1;
 	make_file();
-	table(rows_nothing, argv + argc, action);
+	if (!interactive)
+		table(rows_nothing, argv + argc, action);
 	if (!disk_path && !net_peer)
 		each_row(argv + optind, action);
 	if (disk_path)
@@ -327,5 +422,7 @@ int main(int argc, char **argv)
 	if (net_peer)
 		table(rows_net, argv + optind, action);
 	unlink(file_path);
+	if (interactive)
+		printf("@@ end\n");
 	return 0;
 }

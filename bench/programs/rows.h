@@ -32,6 +32,9 @@ extern const struct row rows_nothing[], rows_cpu[], rows_memory[],
 	rows_system[], rows_process[], rows_ipc[], rows_latency[], rows_disk[],
 	rows_net[];
 
+/* Others of the same kind, in other sizes; they run only if asked for. */
+extern const struct row rows_memory_more[], rows_system_more[];
+
 /* The disk that rows_disk overwrites, the peer that rows_net talks to. */
 extern const char *disk_path, *net_peer;
 
@@ -47,6 +50,15 @@ double now(void);
 /* Take reps of op until the row's time is used up. */
 void measure(op_fn *op);
 
+/* The same, not as the row's own: the lower quartile, ns for an operation. */
+double quartile_of(op_fn *op);
+
+/*
+ * A row that times itself says this when all is prepared; but for those that
+ * ask more(), which says it at its first call.
+ */
+void ready(void);
+
 /* Nanoseconds for a row that wants most of them, less when all are short. */
 double row_time(double most);
 
@@ -54,10 +66,10 @@ double row_time(double most);
 int more(void);
 void rep(double ns, double operations);
 
-/* Forget the reps so far, and return their lower quartile: ns for each. */
-double take(void);
-
-/* From each later rep's time for an operation: divide by div, then less sub. */
+/*
+ * An operation of a later rep is div of those that the row tells of; and each
+ * of these took sub ns less than it seems.
+ */
 void adjust(double div, double sub);
 
 /* One wake-up's latency in ns; the row's value is then their median. */

@@ -14,12 +14,12 @@
 /* A chain of integer operations none of which can start before the last. */
 static void op_int(long n)
 {
-	uint64_t x = 0x9e3779b97f4a7c15;
+	uint64_t x = 88172645463325252;
 
 	for (n *= 1000; n; n--) {
-		x ^= x << 7;
-		x ^= x >> 9;
-		x += (uint64_t)n;
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
 	}
 	sink = (long)x;
 }

@@ -91,6 +91,7 @@ static void small(int writing)
 	double start;
 
 	use_disk();
+	ready();
 	for (start = now(); now() - start < ROW_NS;) {
 		double began = now();
 		off_t at = any_block(&random);
@@ -137,6 +138,7 @@ static void run_parallel(void)
 	for (uintptr_t i = 0; i < THREADS; i++)
 		if (pthread_create(&thread, NULL, reader, (void *)i))
 			fail("pthread_create");
+	ready();
 	for (start = now(); now() - start < ROW_NS;) {
 		double began = now();
 		long before = transfers;

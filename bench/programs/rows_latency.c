@@ -39,6 +39,7 @@ static int running(double start, double ns)
 static void run_syscall(void)
 {
 	calibrate();
+	ready();
 	for (int i = 0; i < 20000; i++) {
 		uint64_t start = ticks();
 
@@ -54,6 +55,7 @@ static void run_timer(void)
 	double start;
 
 	prctl(PR_SET_TIMERSLACK, 1);
+	ready();
 	for (start = now(); running(start, row_time(1e9));) {
 		double began = now();
 
@@ -91,6 +93,7 @@ static void run_wakeup(void)
 	CHECK(bell[1]);
 	if (pthread_create(&thread, NULL, listener, NULL))
 		fail("pthread_create");
+	ready();
 	for (start = now(); running(start, row_time(5e8));) {
 		usleep(200); /* let it go to sleep */
 		rung = ticks();
@@ -107,6 +110,7 @@ static void run_gaps(void)
 
 	calibrate();
 	limit = 2000 / ns_per_tick; /* 2 us */
+	ready();
 	for (start = now(); running(start, row_time(1e9));) {
 		last = ticks();
 		for (int i = 0; i < 20000; i++) {

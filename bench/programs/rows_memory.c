@@ -196,17 +196,52 @@ static void run_mmap_large(void)
 	measure(op_mmap);
 }
 
+static void run_mmap_1m(void)
+{
+	mapped = MIB;
+	measure(op_mmap);
+}
+
+static void run_mmap_16m(void)
+{
+	mapped = 16 * MIB;
+	measure(op_mmap);
+}
+
+/* With large pages where the kernel gives some. */
+static void op_mmap_huge(long n)
+{
+	while (n--) {
+		char *p = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		CHECK(p);
+		touch(p, (int)(mapped / PAGE), 1);
+		munmap(p, mapped);
+	}
+}
+
+static void run_mmap_huge(void)
+{
+	mapped = 16 * MIB;
+	measure(op_mmap_huge);
+}
+
+/* Part of a mapping, which is split and joined again. */
 static void op_mprotect(long n)
 {
-	while (n--)
-		CHECK(mprotect(to, 64 * PAGE,
-			       n & 1 ? PROT_READ : PROT_READ | PROT_WRITE));
+	static int rights = PROT_READ;
+
+	for (; n; n--) {
+		CHECK(mprotect(to, 64 * PAGE, rights));
+		rights ^= PROT_WRITE;
+	}
 }
 
 static void run_mprotect(void)
 {
-	to = map_pages(64 * PAGE);
-	memset(to, 1, 64 * PAGE);
+	to = map_pages(256 * PAGE);
+	memset(to, 1, 256 * PAGE);
 	measure(op_mprotect);
 }
 
@@ -222,5 +257,12 @@ const struct row rows_memory[] = {
 	{"mmap_64K", "us", run_mmap_small, 1e3},
 	{"mmap_8M", "us", run_mmap_large, 1e3},
 	{"mprotect_256K", "ns", run_mprotect, 1},
+	{0},
+};
+
+const struct row rows_memory_more[] = {
+	{"mmap_1M", "us", run_mmap_1m, 1e3},
+	{"mmap_16M", "us", run_mmap_16m, 1e3},
+	{"mmap_16M_huge", "us", run_mmap_huge, 1e3},
 	{0},
 };

@@ -101,6 +101,7 @@ static void run_round_trip(void)
 		CHECK(write(fd, &c, 1));
 		CHECK(read(fd, &c, 1));
 	}
+	ready();
 	for (start = now(); now() - start < ROW_NS;) {
 		double began = now();
 
@@ -128,6 +129,7 @@ static void stream(char what, op_fn *op)
 
 	dial(what);
 	op(8);
+	ready();
 	for (start = now(); now() - start < ROW_NS;) {
 		double began = now();
 

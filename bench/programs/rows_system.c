@@ -87,25 +87,35 @@ static int highest;
 static void op_select(long n)
 {
 	while (n--) {
-		fd_set ready = selected;
+		fd_set files = selected;
 		struct timeval none = {0, 0};
 
-		CHECK(select(highest + 1, &ready, NULL, NULL, &none));
+		CHECK(select(highest + 1, &files, NULL, NULL, &none));
 	}
 }
 
-static void run_select(void)
+static void select_from(int files)
 {
 	int fds[2];
 
 	CHECK(pipe(fds));
 	FD_ZERO(&selected);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < files; i++) {
 		highest = dup(fds[0]);
 		CHECK(highest);
 		FD_SET(highest, &selected);
 	}
 	measure(op_select);
+}
+
+static void run_select(void)
+{
+	select_from(100);
+}
+
+static void run_select_10(void)
+{
+	select_from(10);
 }
 
 static void op_clock(long n)
@@ -153,6 +163,18 @@ static void run_signal(void)
 	measure(op_signal);
 }
 
+static void op_signal_self(long n)
+{
+	while (n--)
+		CHECK(kill(getpid(), SIGUSR1));
+}
+
+static void run_signal_self(void)
+{
+	op_install(1);
+	measure(op_signal_self);
+}
+
 static sigjmp_buf back;
 static volatile long left;
 
@@ -194,5 +216,11 @@ const struct row rows_system[] = {
 	{"signal_install", "ns", run_install, 1},
 	{"signal_handle", "ns", run_signal, 1},
 	{"signal_fault", "ns", run_protected, 1},
+	{0},
+};
+
+const struct row rows_system_more[] = {
+	{"syscall_select_10", "ns", run_select_10, 1},
+	{"signal_self", "ns", run_signal_self, 1},
 	{0},
 };
