@@ -10,11 +10,14 @@ The file is JSON:
 
     about      the host, the versions, the computer, the command
     options    what was asked for
-    visits     [{round, host, seconds, error, findings: [...]}]
+    visits     [{round, host, seconds, parts, error, findings: [...]}]
+
+The parts of a visit are the seconds that each took.
 
 A finding is a row of a setting (see target.py), or a note.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -95,6 +98,7 @@ class Visit:
         self.more = more  # and what is measured only once in a session
         self.icount = icount
         self.findings = []
+        self.took = {}  # seconds of each part
         self.guests = [s for s in host.settings if s.guest and not s.rows_of]
 
     def run(self):
@@ -175,23 +179,46 @@ class Visit:
             s.guest, self.computer.guest_mem, vcpus, ",".join(kinds),
             " ".join(words))
 
+    @contextlib.contextmanager
+    def _timed(self, what, s):
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.took["%s: %s" % (s.name, what)] = round(
+                time.monotonic() - start, 1)
+
     def _parts(self):
         t, first = self.target, self.host.settings[0]
         self.findings.append({"setting": self.host.name, "row": "boot",
                               "unit": "s", **t.boot()})
         self.findings[-1]["value"] = self.findings[-1].pop("wall")
         if not first.guest:
-            t.do("/lab/host loop")
-            t.follow("sh /lab/self", first.name, timeout=600)
-            if self.more and not self.icount:
-                self._attempt("own extras", first, self._own_extras)
-        if not self.guests:
-            return
-        t.do("/lab/host network")
-        if self.host.kvm:
-            t.do("/lab/host kvm " + self.host.kvm)
+            with self._timed("rows", first):
+                t.do("/lab/host loop")
+                t.follow("sh /lab/self", first.name, timeout=600)
+        if self.guests:
+            t.do("/lab/host network")
+            if self.host.kvm:
+                t.do("/lab/host kvm " + self.host.kvm)
         for s in self.guests:
-            self._guest(s)
+            with self._timed("rows", s):
+                self._follow_guest("guest-" + s.name, s,
+                                   2400 if s.guest == "tcg" else 600)
+        if self.more and not self.icount:
+            self._extras(first)
+
+    def _extras(self, first):
+        """After all rows: whatever happens here, those are kept."""
+        try:
+            if not first.guest:
+                self._attempt("counters, tools, soak", first,
+                              self._own_extras)
+            for s in self.guests:
+                self._guest_extras(s)
+        except (machine.Failure, OSError, ValueError) as e:
+            self._note(first, "the machine was lost, and all after it: %s"
+                       % _first_line(e))
 
     def _own_extras(self, s):
         t, o = self.target, self.options
@@ -234,11 +261,7 @@ class Visit:
         self.target.do("/lab/host serve")
         self._follow_guest("tools-" + s.name, s, 300 + 3 * o.soak)
 
-    def _guest(self, s):
-        slow = 4 if s.guest == "tcg" else 1
-        self._follow_guest("guest-" + s.name, s, 600 * slow)
-        if not self.more or self.icount:
-            return
+    def _guest_extras(self, s):
         if self.options.counters and self.host.boot == "ringfort":
             self._attempt("counters", s, self._counters)
         self._attempt("fio, iperf3, stress-ng", s, self._run_tools)
@@ -249,15 +272,18 @@ class Visit:
     def _attempt(self, what, s, part):
         """A part that fails is told of and does not end the others."""
         try:
-            part(s)
+            with self._timed(what, s):
+                part(s)
         except (machine.Failure, ValueError, LookupError) as e:
-            self.findings.append({"setting": s.name, "note": "%s: %s" % (
-                what, (str(e) or repr(e)).splitlines()[0])})
+            self._note(s, "%s: %s" % (what, _first_line(e)))
             if self.target.m.qemu.poll() is not None:
                 raise
             self.target.m.send("\x03\n")
-            self.target.m.expect("dom0 [^ ]* # ", timeout=30)
-            self.target.m.run("/lab/host clear >/dev/null 2>&1", timeout=120)
+            self.target.m.expect("dom0 [^ ]* # ", timeout=120)
+            self.target.m.run("/lab/host clear >/dev/null 2>&1", timeout=600)
+
+    def _note(self, s, text):
+        self.findings.append({"setting": s.name, "note": text})
 
     def _follow_guest(self, script, s, timeout=600, mark=None):
         """Run a guest to its end, and find out whether it got there."""
@@ -300,8 +326,8 @@ class Visit:
                 "setting": s.name, "row": "scale", "guests": n,
                 "boot_each": took / new,
                 "memory_each": (memory - self._memory()) / n,
-                **self._window()})
-        t.do("/lab/host clear", 300)
+                **self._window(n)})
+        t.do("/lab/host clear", 120 + 15 * n)
 
     def _settled_memory(self):
         """What earlier guests had is given back, which takes a moment."""
@@ -326,10 +352,10 @@ class Visit:
             raise machine.Failure("of %d guests not all came up in %d s"
                                   % (n, limit))
 
-    def _window(self):
+    def _window(self, n):
         """What all guests work in some seconds, each by itself."""
         t = self.target
-        t.do("/lab/host go", 120)
+        t.do("/lab/host go", 120 + 15 * n)
         t.m.silence(1.5)
         one = self._worked()
         before, start = t.m.load()[0], t.m.now
@@ -386,7 +412,7 @@ class Visit:
                 self._follow_guest("beside-%s-%s" % (kind, s.name), s,
                                    mark={"beside": kind})
             finally:
-                t.m.run("/lab/host clear", timeout=60)
+                t.m.run("/lab/host clear", timeout=120)
 
 
 class Session:
@@ -430,30 +456,42 @@ class Session:
 
     def _fits(self, number, host):
         """Round 0 is always made: no setting may be missing."""
+        if number == "icount":
+            return host != "tcg"
         if host == "tcg" and number >= self.options.tcg_rounds:
             return False
         if not self.options.minutes or number == 0:
             return True
-        took = [v["seconds"] for v in self.data["visits"]
-                if v["host"] == host and not v.get("more")]
+        took = [_seconds_of_rows(v) for v in self.data["visits"]
+                if v["host"] == host and v["round"] != "icount"]
         took = min(took, default=settings_cost(host))
         gone = time.monotonic() - self.start
         return gone + took < self.options.minutes * 60
 
-    def run(self):
+    def _todo(self):
+        """What is still to do: (round, host). The first round is all that a
+        page needs, so then instructions are counted, and then it is made
+        again as often as there is time."""
         hosts = [h for h in settings.HOSTS if h.name in self.options.hosts]
-        for number in range(self.options.rounds):
-            turn = number % len(hosts)
+        numbers = list(range(self.options.rounds))
+        if self.options.icount:
+            numbers.insert(1, "icount")
+        for number in numbers:
+            turn = 0 if number == "icount" else number % len(hosts)
             for host in hosts[turn:] + hosts[:turn]:
                 if not self._done(number, host.name) and self._fits(
                         number, host.name):
-                    self._visit(number, host)
-        if self.options.icount:
-            for host in hosts:
-                if host.name != "tcg" and not self._done("icount", host.name):
-                    self._visit("icount", host)
+                    yield number, host
+
+    def run(self, boots=None):
+        """All of it, or so many boots; is it done?"""
+        for count, (number, host) in enumerate(self._todo()):
+            if count == boots:
+                return False
+            self._visit(number, host)
         self.data["done"] = True
         self.save()
+        return True
 
     def _visit(self, number, host):
         more = number != "icount" and number < self.options.extra_rounds
@@ -471,15 +509,27 @@ class Session:
                 error = None
                 break
             except (machine.Failure, OSError, ValueError) as e:
-                error = (str(e) or repr(e)).splitlines()[0]
+                error = _first_line(e)
                 print("(%s) " % error, end="", file=sys.stderr, flush=True)
         took = time.monotonic() - start
         print("%5.0f s, %d findings" % (took, len(visit.findings)),
               file=sys.stderr, flush=True)
         self.data["visits"].append({
             "round": number, "host": host.name, "seconds": round(took, 1),
-            "more": more, "error": error, "findings": visit.findings})
+            "parts": visit.took, "more": more, "error": error,
+            "findings": visit.findings})
         self.save()
+
+
+def _first_line(error):
+    return (str(error) or repr(error)).splitlines()[0]
+
+
+def _seconds_of_rows(visit):
+    """What a visit takes without all that is measured only once."""
+    return visit["seconds"] - sum(
+        seconds for part, seconds in visit.get("parts", {}).items()
+        if not part.endswith(": rows"))
 
 
 def settings_cost(name):

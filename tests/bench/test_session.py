@@ -20,7 +20,7 @@ class FakeVisit:
     made = []
 
     def __init__(self, host, computer, options, more, icount=False):
-        self.host, self.findings = host, []
+        self.host, self.findings, self.took = host, [], {}
 
     def run(self):
         FakeVisit.made.append(self.host.name)
@@ -79,6 +79,57 @@ def test_an_interrupted_session_goes_on(fake, tmp_path):
     assert FakeVisit.made == ["xen", "native"] and len(visits) == 4
 
 
+def test_instructions_are_counted_before_rounds_are_repeated(fake):
+    visits = fake(rounds=3, icount=True, minutes=1e-6,
+                  hosts=("native", "tcg"))
+    assert [(v["round"], v["host"]) for v in visits] == [
+        (0, "native"), (0, "tcg"), ("icount", "native")]
+
+
+def test_some_boots_at_a_time(fake, tmp_path):
+    options = session.Options(rounds=2, icount=False,
+                              hosts=("native", "xen"))
+    for left in 3, 2, 1, 0:
+        s = session.Session(str(tmp_path / "r.json"), {"ringfort": "abc"},
+                            COMPUTER, options)
+        assert s.run(1) is (left == 0)
+    assert names(s.data["visits"]) == ["native", "xen", "xen", "native"]
+
+
+class LosingTarget:
+    """A machine that dies after the rows."""
+
+    def __init__(self):
+        self.m = self
+
+    def boot(self):
+        return {"wall": 1, "busy": 1}
+
+    def do(self, *_):
+        pass
+
+    def follow(self, command, *_, **__):
+        if command != "sh /lab/self":
+            raise machine.Failure("the machine is gone")
+
+    @property
+    def qemu(self):
+        return self
+
+    def poll(self):
+        return 1
+
+
+def test_extras_that_kill_the_machine_leave_the_rows():
+    host = next(h for h in settings.HOSTS if h.name == "native")
+    visit = session.Visit(host, COMPUTER, session.Options(), True)
+    visit.target = LosingTarget()
+    visit._parts()
+    notes = [f["note"] for f in visit.findings if "note" in f]
+    assert visit.findings[0]["row"] == "boot" and len(notes) == 2
+    assert "all after it: the machine is gone" in notes[1]
+
+
 def test_other_sources_or_options_begin_anew(fake, tmp_path):
     fake(rounds=1, hosts=("native",))
     for changes in ({"about": {"ringfort": "def"}}, {"row_ms": 7}):
@@ -89,7 +140,7 @@ def test_other_sources_or_options_begin_anew(fake, tmp_path):
 
 
 def test_a_time_limit_spares_the_first_round(fake):
-    visits = fake(rounds=5, minutes=0.01, hosts=("native", "xen"))
+    visits = fake(rounds=5, minutes=1e-6, hosts=("native", "xen"))
     assert names(visits) == ["native", "xen"]
 
 
