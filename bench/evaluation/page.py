@@ -15,7 +15,7 @@ from evaluation import claims, plots, rows, settings, stats
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = {claims.YES: "Yes", claims.NO: "No", claims.EVEN: "About even",
-         claims.NONE: "Not measured", "partly": "Partly"}
+         claims.NONE: "Not measured", claims.PARTLY: "Partly"}
 
 
 def shade(ratio):
@@ -188,6 +188,43 @@ def summary(results, judged):
     return cards
 
 
+def in_short(results, judged):
+    """Claims by full virtualizations: what is said of each, and by how much.
+
+    A cell has a ratio for each kind of Ringfort guest. Settings that only
+    have other devices have lines of their own below those of their guest.
+    """
+    others = [settings.SETTINGS[o] for o in claims.full(results)]
+    whose = claims.subjects(results)
+    table = []
+    for claim in judged:
+        by = {(c.other, c.subject, c.what): c for c in claim.comparisons}
+        lines = []
+        for what in claim.measures:
+            for devices in None, "emulated":
+                cells = [[by.get((_with(o, devices), s, what))
+                          for s in whose] for o in others]
+                cells = [cell if any(cell) else [] for cell in cells]
+                if any(cells):
+                    lines.append({"what": what + (
+                        ", IDE and e1000 there" if devices else ""),
+                        "cells": cells})
+        table.append({"claim": claim, "lines": lines, "words": [
+            claims.joint([c for c in claim.comparisons if c.other in (
+                o.name, _with(o, "emulated"))]) for o in others]})
+    return {"others": [plots.plain(o) for o in others],
+            "whose": [settings.SETTINGS[s].label for s in whose],
+            "table": table}
+
+
+def _with(other, devices):
+    """The name of a setting, or of it with other devices."""
+    if not devices:
+        return other.name
+    return next((s.name for s in settings.SETTINGS.values()
+                 if s.rows_of == other.name and s.io == devices), None)
+
+
 def render(results):
     judged = claims.judge(results)
     environment = jinja2.Environment(
@@ -205,6 +242,9 @@ def render(results):
                      if v["round"] != "icount"})
     return environment.get_template("page.html").render(
         about=results.about, options=results.options, cards=cards,
+        short=in_short(results, judged), figure=rows.short, words=WORDS,
+        gaps=[(settings.SETTINGS[k].label, ", ".join(v))
+              for k, v in results.gaps().items()],
         rounds=len(rounds), figures=figures, settings=results.settings(),
         kinds=settings.KINDS, missing=[
             (settings.SETTINGS[k].label, why)

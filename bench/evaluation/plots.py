@@ -23,6 +23,8 @@ COLOURS = {
     "tcg": "#5d4037", "tcg-emulated": "#a1887f",
 }
 INK, FAINT = "#20262e", "#d9dee5"
+# Behind words that a line may cross.
+HALO = {"boxstyle": "square,pad=0.1", "fc": "#ffffffb0", "ec": "none"}
 
 STYLE = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9,
@@ -107,7 +109,8 @@ def _bars(axes, items, title, unit="", baseline=None, log=True, best=None):
             axes.plot(span, [at, at], color=INK, lw=1.2, zorder=3,
                       solid_capstyle="butt")
         axes.annotate(rows.short(value) + (unit if len(unit) < 2 else ""),
-                      (max(value, span[1] if span else value), at),
+                      (max(value, span[1] if span else value,
+                           left if log else 0), at),
                       xytext=(4, 0), textcoords="offset points",
                       va="center", fontsize=7.5, color="#39424e")
     if log:
@@ -129,6 +132,15 @@ def _bars(axes, items, title, unit="", baseline=None, log=True, best=None):
         axes.annotate(unit, (0, 1), xytext=(0, 4), fontsize=7.5,
                       xycoords="axes fraction", textcoords="offset points",
                       color="#5b6470")
+
+
+def _nothing(axes, title, why):
+    """A panel that says why it is empty."""
+    axes.set_title(title)
+    axes.text(0.02, 0.9, why, transform=axes.transAxes, color="#5b6470",
+              fontsize=8.5, va="top")
+    axes.set_xticks([])
+    axes.set_yticks([])
 
 
 def _panels(count, across=3, height=2.2, width=11.5):
@@ -285,13 +297,16 @@ def scaling(results):
             f["guests"] for f in results.find("scale")})))
         axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%d"))
         axes.set_xlabel("guests", fontsize=8)
+    if not smp:
+        _nothing(panels[5], "One guest with more vCPUs", "not asked for")
     for s in smp:
         curve(panels[5], s, {f["vcpus"]: f["rate"] for f in results.find(
             "vcpus", setting=s.name)})
-    panels[5].set_title("One guest with more vCPUs (units a second)")
-    panels[5].set_xlabel("vCPUs = threads", fontsize=8)
-    panels[5].xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    panels[5].set_ylim(bottom=0)
+    if smp:
+        panels[5].set_title("One guest with more vCPUs (units a second)")
+        panels[5].set_xlabel("vCPUs = threads", fontsize=8)
+        panels[5].xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        panels[5].set_ylim(bottom=0)
     figure.tight_layout(w_pad=2, h_pad=2)
     _legend(figure, seen)
     return _svg(figure, "scaling")
@@ -325,7 +340,7 @@ def stability(results):
         axes.grid(axis="y", visible=False)
         axes.set_title("All rows, rounds from their median (%)")
     else:
-        axes.set_axis_off()
+        _nothing(axes, "Rounds from their median", "a single round: no spread")
     items = [(plain(s), colour(s), stats.geometric_mean(
         [t for r in ("lat_wakeup", "lat_timer")
          if (t := claims.tail(results, s.name, r))]), None) for s in have
@@ -384,7 +399,7 @@ def _ratios(axes, others, found):
         axes.plot([c.ratio], [at], "o", color=shade, ms=6)
         axes.annotate(_times(float("%.3g" % c.ratio)), (right, at),
                       xytext=(6, 0), textcoords="offset points",
-                      va="center", fontsize=7.5)
+                      va="center", fontsize=7.5, bbox=HALO)
         everything.append(c.ratio)
     low, high = min(everything) / 1.3, max(everything)
     high *= max(1.5, (high / low) ** 0.2)

@@ -68,6 +68,43 @@ class Results:
             why[name] = said[-1] if said else "not asked for"
         return why
 
+    def gaps(self):
+        """{setting: [what it lacks and its like have]}."""
+        found = {}
+        for s in self.settings():
+            peers = [p for p in self.settings()
+                     if bool(p.rows_of) == bool(s.rows_of)]
+            wanted = {r for p in peers for r in self.values[p.name]
+                      if rows.group(r)}
+            lacks = [rows.label(r) for r in rows.order(
+                wanted - set(self.values[s.name]))]
+            if not s.rows_of:
+                lacks += self._lacking_parts(s, [
+                    p for p in peers if bool(p.guest) == bool(s.guest)])
+            if lacks:
+                found[s.name] = lacks
+        return found
+
+    def _parts(self, setting):
+        """What a setting has besides rows; as a reader is told of it."""
+        for f in self.findings:
+            if f["setting"] != setting.name:
+                continue
+            if f.get("row") == "soak":
+                yield "soak"
+            elif f.get("beside"):
+                yield "a neighbour: " + f["beside"]
+            elif setting.guest and f.get("row") == "scale":
+                yield "%d guests" % f["guests"]
+            elif setting.guest and f.get("row") == "vcpus":
+                yield "%d vCPUs" % f["vcpus"]
+
+    def _lacking_parts(self, setting, peers):
+        mine = set(self._parts(setting))
+        return [part for part in dict.fromkeys(
+            part for p in peers for part in self._parts(p))
+            if part not in mine]
+
     def rows(self, group=None):
         names = {r for by_row in self.values.values() for r in by_row
                  if rows.group(r) and group in (None, rows.group(r))}

@@ -51,6 +51,29 @@ def test_a_setting_that_cannot_run_says_why(made):
                                  "kvm-shadow-emulated": "it broke"}
 
 
+def test_a_row_that_one_lacks_is_told_of(made):
+    data = made()
+    for visit in data["visits"]:
+        visit["findings"] = [f for f in visit["findings"] if (
+            f["setting"], f.get("row")) not in (
+                ("xen-pv", "fork_exit"), ("kvm-npt", "scale"))]
+    assert Results(data=made()).gaps() == {}
+    assert Results(data=data).gaps() == {
+        "xen-pv": ["fork and exit"],
+        "kvm-npt": ["1 guests", "2 guests", "4 guests"]}
+
+
+def test_a_few_events_have_no_tail(made):
+    data = made()
+    for visit in data["visits"]:
+        for f in visit["findings"]:
+            if f["setting"] == "tcg" and "quantiles" in f:
+                f["operations"] = 5
+    results = Results(data=data)
+    assert claims.tail(results, "kvm-npt", "lat_timer")
+    assert claims.tail(results, "tcg", "lat_timer") is None
+
+
 def test_neighbours(made):
     results = Results(data=made())
     found = claims.beside(results, "kvm-npt")

@@ -85,6 +85,24 @@ def test_each_claim_is_answered(shown):
                 assert s.label in text
 
 
+def test_the_summary_has_each_claim_by_each_setting(shown):
+    browser = shown(rounds=4)
+    table = browser.find_element(By.CSS_SELECTOR, "table.short")
+    lines = [[cell.text for cell in line.find_elements(
+        By.CSS_SELECTOR, "th, td")] for line in table.find_elements(
+            By.TAG_NAME, "tr")]
+    others = [s.label for s in settings.SETTINGS.values() if s.kind in (
+        settings.FULL, settings.SOFT) and not s.rows_of]
+    assert [label.split(",")[0] for label in lines[0][1:]] == [
+        label.split(",")[0] for label in others]
+    said = {line[0]: line[1:] for line in lines}
+    for claim in ("Faster execution?", "Less CPU overhead?", "Better I/O?",
+                  "Better scaling?", "Stability?"):
+        assert set(said[claim]) <= {"Yes", "No", "Partly", "About even"}
+    assert all("×" in cell for cell in said["speed of all rows"])
+    assert said["disk speed, IDE and e1000 there"][0] == "–"
+
+
 def test_nothing_comes_from_elsewhere(shown):
     browser = shown(rounds=4)
     asked = browser.execute_script(
