@@ -72,11 +72,13 @@ void debugreg_load(struct vcpu *v)
 	cpu_this()->breakpoints = true;
 }
 
-void debugreg_note(struct vcpu *v)
+void debugreg_note(struct vcpu *v, bool stepped)
 {
 	u64 seen = read_dr6();
 
 	write_dr6(DR6_DEFAULT);
+	if (!stepped)
+		seen &= ~(u64)DR6_BS;
 	if (v)
 		v->dr[6] |= seen & ~(u64)DR6_DEFAULT;
 }

@@ -75,17 +75,26 @@ static no_return void double_fault(const struct regs *r)
 		      "cr2 is just below rsp)");
 }
 
+// Is TF, with which a process came by SYSENTER, in no frame yet? Both gates'
+// entries begin alike.
+static bool sysenter_unsaved(const struct regs *r)
+{
+	return r->rip - rdmsr(MSR_SYSENTER_EIP) <
+	       (u64)(gate_sysenter_saved - gate_sysenter);
+}
+
 // In ring 0 it comes from the guest all the same: a breakpoint on memory that
 // we read or wrote for it, a MOV SS before its SYSCALL, or a single step that
-// went over SYSENTER. It sees a breakpoint in its DR6.
+// went over SYSENTER. It sees a breakpoint in its DR6, but no step of ours.
 static void debug(struct regs *r)
 {
 	struct vcpu *v = vcpu_this();
+	bool from_guest = regs_from_guest(r);
 
-	debugreg_note(v);
-	if (regs_from_guest(r))
+	debugreg_note(v, from_guest);
+	if (from_guest)
 		bounce_trap(v, r, VEC_DB, 0);
-	else
+	else if (!sysenter_unsaved(r))
 		r->rflags &= ~(u64)RFLAGS_TF;
 }
 

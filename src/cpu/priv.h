@@ -10,6 +10,7 @@
 // ---------------------------------------------------------- gate/entry.S
 extern const char gate_text_start[]; // the page of entry stubs, in the image
 extern const char gate_syscall[], gate_syscall32[], gate_sysenter[];
+extern const char gate_sysenter_saved[]; // from here on TF may be cleared
 extern const char gate_trap_stubs[]; // 32 of 16 bytes
 extern const char gate_irq_stubs[]; // 224 of 8 bytes, from vector 32
 extern const char gate_nmi[], gate_machine_check[], gate_double_fault[],
@@ -138,8 +139,9 @@ int must_check debugreg_get(const struct vcpu *v, u64 index, u64 *value);
 // Arms v's breakpoints on this processor; nobody's.
 void debugreg_load(struct vcpu *v);
 void debugreg_unload(void);
-// #DB came: keeps what DR6 says for v (0: nobody) and resets it.
-void debugreg_note(struct vcpu *v);
+// #DB came: keeps what DR6 says for v (0: nobody) and resets it. Was the guest
+// stepped, if anybody?
+void debugreg_note(struct vcpu *v, bool stepped);
 // Notes a single step in v's DR6.
 void debugreg_single_step(struct vcpu *v);
 

@@ -182,16 +182,7 @@ END(closed_syscall32)
 
 // As gate_sysenter. In: RSP = end of the stack.
 FUNC(closed_sysenter)
-	push	$SEL_USER_SS
-	push	$0
-	pushfq
-	push	$RFLAGS_MBS
-	popfq
-	orl	$RFLAGS_IF, (%rsp)
-	push	$3
-	push	$0
-	push	$0
-	movl	$VEC_SYSENTER, 4(%rsp)
+	push_sysenter closed_sysenter_saved
 	jmp	to_c
 	int3
 END(closed_sysenter)

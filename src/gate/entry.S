@@ -157,22 +157,12 @@ FUNC(gate_syscall32)
 	to_syscall_rest
 END(gate_syscall32)
 
-// SYSENTER saves nothing and clears only IF. A single step pending from the
-// guest's TF ends in #DB here, which clears TF in the flags it returns to.
 FUNC(gate_sysenter)
-	push	$SEL_USER_SS
-	push	$0			// RSP, RIP: the guest's kernel knows
-	pushfq
-	push	$RFLAGS_MBS		// NT, AC, DF must not follow us
-	popfq
-	orl	$RFLAGS_IF, (%rsp)	// SYSENTER cleared it
-	push	$3			// CS: some user code
-	push	$0
-	push	$0
-	movl	$VEC_SYSENTER, 4(%rsp)
+	push_sysenter gate_sysenter_saved
 	save_scratch
 	to_syscall_rest
 END(gate_sysenter)
+.globl gate_sysenter_saved
 
 // ------------------------------------------------------------ system calls
 

@@ -7,26 +7,30 @@
 // all. Linux takes the user's RIP and RFLAGS from the frame, and also expects
 // CS and SS to be the flat user selectors that it compares with.
 //
-// Provoked by user contexts: 64-bit `syscall` with several flags; the same with
-// a masking callback; `int 0x80` and `int n` through trap entries of DPL 0 and
-// 3; compat-mode `int 0x80`, `syscall` and `sysenter` where the CPU and the
-// hypervisor have them. Expected (abi.md 3.1): CS 0xe033 (0xe023 for compat),
-// SS 0xe02b, RIP behind the instruction, RCX and R11 pushed as the CPU leaves
-// them (RIP and RFLAGS), the direction flag of the caller in RFLAGS (the
-// handler's own is not defined: Xen leaves it as it was); a trap entry of DPL 0
-// gives the user a #GP of the vector's IDT error code (TCG has 16n+2 in place
-// of 8n+2, README of the oracle; Xen then looks at the wrong entry, so vectors
-// are chosen apart).
+// Provoked by user contexts: 64-bit `syscall` with several flags, and at the end
+// of the lower half; the same with a masking callback; `int 0x80` and `int n`
+// through trap entries of DPL 0 and 3; compat-mode `int 0x80`, `syscall` and
+// `sysenter` where the CPU and the hypervisor have them. Expected (abi.md 3.1):
+// CS 0xe033 (0xe023 for compat), SS 0xe02b, RIP behind the instruction, also where
+// that is no address any more, RCX and R11 pushed as the CPU leaves them (RIP and
+// RFLAGS), the direction flag of the caller in RFLAGS (the handler's own is not
+// defined: Xen leaves it as it was), and so its TF, NT and AC, of which the
+// handler has none, also by SYSENTER, which clears none of them; a trap entry of
+// DPL 0 gives the user a #GP of the vector's IDT error code (TCG has 16n+2 in
+// place of 8n+2, README of the oracle; Xen then looks at the wrong entry, so
+// vectors are chosen apart).
 
 #include "guest.h"
 
 #define COMPAT_BASE 0x10000000UL
+#define DR6_NONE 0xffff0ff0UL
 
 USER_CODE(code_syscall, "syscall");
 USER_CODE(code_int80, "int $0x80");
 USER_CODE(code_int21, "int $0x21");
 USER_CODE(code_sysenter, "sysenter");
 USER_CODE(code_ud2, "ud2");
+USER_CODE(code_nop_ud2, "nop; ud2");
 
 static void fill(struct regs *r)
 {
@@ -57,6 +61,17 @@ static void syscall_frame(u64 flags, u8 mask)
 		  fault.rflags & (FL_TF | FL_NT | FL_AC | FL_IF), FL_IF);
 }
 
+/* All that a process may have set and a handler must not. */
+static const u64 odd_flags[] = {
+	FL_TF,
+	FL_NT,
+	FL_AC,
+	FL_DF,
+	FL_NT | FL_AC | FL_DF,
+	FL_TF | FL_NT | FL_AC | FL_DF,
+};
+#define ODD (FL_TF | FL_NT | FL_AC | FL_DF)
+
 static void set_callback(u16 type, u16 flags, u64 address)
 {
 	struct callback_register reg = {type, flags, address};
@@ -72,6 +87,8 @@ static void syscalls(void)
 	syscall_frame(FL_CF | FL_ZF, 0);
 	syscall_frame(FL_DF, 0);
 	syscall_frame(FL_ID, 0);
+	for (u64 i = 0; i < ARRAY_SIZE(odd_flags); i++)
+		syscall_frame(odd_flags[i], 0);
 	set_callback(CALLBACKTYPE_syscall, CALLBACKF_mask_events,
 		     (u64)entry_syscall);
 	syscall_frame(0, 1);
@@ -151,6 +168,31 @@ static void compat_map(void)
 	require(rc == 0, "compat mapping: error %ld", rc);
 }
 
+/*
+ * SYSCALL in the last two bytes below 2^47: where it returns to is no address.
+ */
+static void at_the_edge(void)
+{
+	static u8 page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+	const u64 edge = 1UL << 47;
+	struct regs ctx = user_context(code_syscall), got;
+	struct va_chain c;
+	long rc;
+
+	page[PAGE_SIZE - 2] = 0x0f;
+	page[PAGE_SIZE - 1] = 0x05;
+	chain_build(&c, edge - PAGE_SIZE);
+	rc = mmu_update1(va_maddr(&c.l1[511]), va_maddr(page) | PTE_PAGE);
+	require(rc == 0, "last page: error %ld", rc);
+	rc = mmu_update1(va_maddr(&user_l4()[255]), va_maddr(c.l3) | PTE_TABLE);
+	require(rc == 0, "last slot: error %ld", rc);
+	ctx.rip = edge - 2;
+	got = user_run(&ctx);
+	expect_eq("syscall at the edge", got.vector, TRAP_SYSCALL);
+	expect_eq("its rip", got.rip, edge);
+	expect_eq("its rcx", got.rcx, edge);
+}
+
 static struct regs compat_context(const char *label)
 {
 	struct regs ctx = user_context(label);
@@ -200,6 +242,27 @@ static void compat_syscall(void)
 	expect_eq("its rax", got.rax, 0x1234);
 }
 
+static void sysenter_with(u64 flags)
+{
+	struct regs ctx = compat_context(code_sysenter), got;
+
+	expect_rc("dr6", set_debugreg(6, DR6_NONE), 0);
+	ctx.rflags |= flags;
+	got = user_run(&ctx);
+	expect_eq("sysenter with flags", got.vector, TRAP_SYSENTER);
+	expect_eq("its flags", got.rflags & ODD, flags);
+	expect_eq("its rax", got.rax, ctx.rax);
+	expect_eq("its dr6", (u64)get_debugreg(6), DR6_NONE);
+	expect_eq("its handler's flags",
+		  fault.rflags & (FL_TF | FL_NT | FL_AC | FL_IF), FL_IF);
+	/* Nothing of it is left: the next one steps over one instruction. */
+	ctx = compat_context(code_nop_ud2);
+	ctx.rflags |= FL_TF;
+	got = user_run(&ctx);
+	expect_eq("a step after it", got.vector, X86_DB);
+	expect_eq("its rip", got.rip, ctx.rip + 1);
+}
+
 static void compat_sysenter(void)
 {
 	struct regs ctx = compat_context(code_sysenter), got;
@@ -214,6 +277,8 @@ static void compat_sysenter(void)
 	expect_eq("its ss", got.ss & 0xffff, USER_SS);
 	expect_eq("its rip", got.rip, 0);
 	expect_eq("its rsp", got.rsp, 0);
+	for (u64 i = 0; i < ARRAY_SIZE(odd_flags); i++)
+		sysenter_with(odd_flags[i]);
 }
 
 TEST("syscall")
@@ -223,6 +288,7 @@ TEST("syscall")
 	no_callback();
 	software_interrupts();
 	int80_without_handler();
+	at_the_edge();
 	compat_map();
 	compat_traps();
 	compat_syscall();
