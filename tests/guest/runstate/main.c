@@ -7,12 +7,16 @@
 // mapped in whatever address space is loaded, which must be tolerated.
 //
 // Provoked by registering an area, blocking and running; asking for the same by
-// call; the update flag of vm_assist; an address that gets unmapped. Expected
+// call; the update flag of vm_assist; an address that gets unmapped; a second vCPU
+// that takes the processor away as much as it can. Expected
 // (abi.md 3.5, 4.6): state is running; entry time and the four sums agree with
 // the call and only grow; blocked time grows over a block; with the assist, bit
-// 63 of the entry time is clear when we look; an unmapped area harms nothing.
+// 63 of the entry time is clear when we look; an unmapped area harms nothing; what
+// a vCPU had and what was stolen from it are together the time that went by, and
+// what was stolen the other one had, within 0.5 %.
 
 #include "guest.h"
+#include "second.h"
 
 static struct vcpu_runstate_info *area;
 
@@ -118,6 +122,76 @@ static void assists(void)
 	check(vm_assist(9, 0) < 0, "assist command 9 is known");
 }
 
+/* A vCPU's record at some time between two readings of the clock. */
+struct look {
+	struct vcpu_runstate_info info;
+	u64 from, to;
+};
+
+static struct look look(u32 vcpu)
+{
+	struct look l = {.from = now_ns()};
+
+	expect_rc("get", vcpu_op(VCPUOP_get_runstate_info, vcpu, &l.info), 0);
+	l.to = now_ns();
+	return l;
+}
+
+static u64 spent(const struct look *a, const struct look *b, u32 state)
+{
+	return b->info.time[state] - a->info.time[state];
+}
+
+static void adds_up(const struct look *a, const struct look *b)
+{
+	u64 all = sum(&b->info) - sum(&a->info);
+
+	check(all >= b->from - a->to && all <= b->to - a->from,
+	      "%lu ns in all, not %lu to %lu", all, b->from - a->to,
+	      b->to - a->from);
+	expect_eq("blocked", spent(a, b, RUNSTATE_blocked), 0);
+	expect_eq("offline", spent(a, b, RUNSTATE_offline), 0);
+}
+
+static void spin(void)
+{
+	for (;;)
+		asm volatile("pause");
+}
+
+/* Both at nearly the same time. */
+static void look_at_both(struct look both[2])
+{
+	for (u32 i = 0; i < 1000; i++) {
+		both[0] = look(0);
+		both[1] = look(1);
+		if (both[1].to - both[0].from < MS / 4)
+			return;
+	}
+	test_broken("no two looks without a break");
+}
+
+/* Both want the only processor, and have it all between them. */
+static void stolen(void)
+{
+	struct look before[2], after[2];
+	u64 ran[2], taken;
+
+	second_start(spin);
+	look_at_both(before);
+	while (now_ns() < before[1].to + 400 * MS)
+		asm volatile("pause");
+	look_at_both(after);
+	for (u32 i = 0; i < 2; i++) {
+		adds_up(&before[i], &after[i]);
+		ran[i] = spent(&before[i], &after[i], RUNSTATE_running);
+		check(ran[i] > 100 * MS, "vCPU %u ran %lu ns", i, ran[i]);
+	}
+	taken = spent(&before[0], &after[0], RUNSTATE_runnable);
+	check(ran[1] <= taken + taken / 200 && ran[1] >= taken - taken / 200,
+	      "%lu ns stolen, but the thief had %lu", taken, ran[1]);
+}
+
 TEST("runstate")
 {
 	by_call();
@@ -125,4 +199,5 @@ TEST("runstate")
 	update_flag();
 	unmapped();
 	assists();
+	stolen();
 }
