@@ -12,7 +12,8 @@ or for the end of QEMU, with a time limit that raises Failure.
 
 The console of every machine is written to build/logs/NAME.log, each line with
 the seconds since power-on. SCALE in the environment (default 1) stretches
-all time limits for slow hosts.
+all time limits for slow hosts. APPEND there has words for every machine's
+hypervisor; the story's own come later and so have precedence.
 """
 
 import json
@@ -30,6 +31,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build")
 LOGS = os.path.join(BUILD, "logs")
 SCALE = float(os.environ.get("SCALE", "1"))
+EXTRA = os.environ.get("APPEND", "").split()
 DOM0_UP = r"RINGFORT-DOM0-UP ([\d.]+)"
 PIECE = 64  # characters typed at once
 WRAP = r"(?:[\r\n]|\x1b\[[\d;]*\w)*"
@@ -158,7 +160,7 @@ class Machine:
 
     def _kernel_options(self, append, modules):
         options = ["-kernel", self.hv,
-                   "-append", ("console=com1 " + append).strip()]
+                   "-append", " ".join(["console=com1", *EXTRA, append]).strip()]
         if modules:
             options += ["-initrd", ",".join(
                 (path + " " + words).strip().replace(",", ",,")

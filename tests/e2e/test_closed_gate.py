@@ -9,8 +9,10 @@ import threading
 import pytest
 
 import machine
+import test_hostile
 from conftest import KERNELS
-from toolstack import INIT, attached, config, fine, guest_up
+from toolstack import (INIT, KERNEL, attached, config, fine, guest_up,
+                       toolstack, until)
 
 pytestmark = pytest.mark.ours
 
@@ -20,8 +22,8 @@ pytestmark = pytest.mark.ours
 def test_closed_gate(boot, program, kernel, mode):
     m = boot(kernel=kernel, cpu="max", cpus=1, dom0="rf.tools=0",
              append="dom0_mem=512M dom0_max_vcpus=2 dom0-gate=" + mode,
-             files={"/bin/gate": program("gate"),
-                    "/bin/load": program("load")})
+             files={"/bin/" + p: program(p)
+                    for p in ("gate", "load", "probes")})
     m.expect("closed gate: ring 1 does not hold on this machine")
     m.dom0_up()
     m.shell()
@@ -30,6 +32,7 @@ def test_closed_gate(boot, program, kernel, mode):
     assert (status, output.strip()) == (0, "GATE done 0")
     for load in "fork 100", "syscall 100000", "memory 10":
         assert m.run("load " + load, timeout=120)[0] == 0
+    assert fine(m, "probes", timeout=120).strip() == "PROBES done 0"
     m.send("poweroff\n")
     counters = m.expect(r"counters: (.*)[\r\n]")[1]
     changes = int(re.search(r"\bsyscall=(\d+)", counters)[1])
@@ -80,7 +83,7 @@ def test_nmi_storm(boot, program, mode):
 def with_guest(boot, program, gate):
     """A machine at dom0's shell that can make a guest called "one"."""
     files = {"/init": INIT, "/bin/busybox": "/bin/busybox",
-             "/bin/gate": program("gate"), "/bin/load": program("load")}
+             **{"/bin/" + p: program(p) for p in ("gate", "load", "probes")}}
     files.update({"/%s/.keep" % d: b"" for d in ("sbin", "proc", "sys", "dev")})
     m = boot(cpu="max", cpus=1, dom0="quiet rf.tools=wait",
              append="dom0_mem=512M gate=" + gate, mem="1024",
@@ -100,8 +103,15 @@ def crossings(m):
     return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", said)}
 
 
+def online(number):
+    """Take the second vCPU away from inside (0), or take it back (1)."""
+    return "echo %d >/sys/devices/system/cpu/cpu1/online" % number
+
+
 @pytest.mark.parametrize("gate", ["on", "adaptive", "flip"])
 def test_guest(boot, program, gate):
+    """Its programs, its own breakpoints, and a vCPU that comes and goes, asked
+    from inside and from outside, while it works."""
     m = with_guest(boot, program, gate + ",force")
 
     def work():
@@ -111,7 +121,24 @@ def test_guest(boot, program, gate):
         assert (status, output.strip()) == (0, "GATE done 0")
         for load in "fork 50", "syscall 100000", "memory 5":
             assert m.run("load " + load, timeout=240)[0] == 0
+        assert fine(m, "probes", timeout=240).strip() == "PROBES done 0"
+        fine(m, "{ load fork 1000000 >/dev/null 2>&1 & }")
+        for _ in range(5):
+            fine(m, "%s && %s" % (online(0), online(1)), timeout=120)
+        assert fine(m, "nproc").strip() == "2"
     attached(m, "xl create -c /etc/xen/one", work)
+    fine(m, "xl vcpu-set --ignore-host one 1")
+    until(m, "xl vcpu-list one | grep -q ' 1 .* --p '", seconds=120)
+    fine(m, "xl vcpu-set --ignore-host one 2")
+
+    def work_again():
+        m.send("\n")
+        m.expect("guest [^ ]* # ")
+        fine(m, "until %s; do sleep 0.3; done 2>/dev/null" % online(1),
+             timeout=120)
+        assert fine(m, "nproc; pidof load >/dev/null").strip() == "2"
+        assert m.run("load fork 20", timeout=240)[0] == 0
+    attached(m, "xl console one", work_again)
     assert crossings(m)["cr3_gate"] > 100
     fine(m, "xl destroy one")
 
@@ -122,3 +149,25 @@ def test_guest_where_ring_1_does_not_hold(boot, program):
     attached(m, "xl create -c /etc/xen/one", lambda: guest_up(m))
     assert crossings(m)["cr3_gate"] == 0
     fine(m, "xl destroy one")
+
+
+HOSTILE = {
+    "on": ("frames", "privileged", "ports", "grants", "exhaust", "crash"),
+    "flip": ("frames", "privileged", "crash"),
+}
+
+
+@pytest.mark.parametrize("gate", HOSTILE)
+def test_hostile_guests(gate):
+    """They can do no more behind the gate than in classic mode, nor with two
+    vCPUs each that are destroyed at work."""
+    files = {"/bin/domains": test_hostile.domains_program(),
+             "/guest/hostile": test_hostile.hostile_kernel()}
+    with toolstack("hostile-gate-" + gate, "dom0_mem=512M dom0_max_vcpus=2 "
+                   "gate=%s,force" % gate, kernel=KERNEL, files=files,
+                   mem="1024") as m:
+        for pair in test_hostile.PAIRS:
+            if pair[0] in HOSTILE[gate]:
+                test_hostile.test_pair(m, *pair)
+        test_hostile.run(m, "-v 2 -d 1500 -c 5 busy busy")
+        assert crossings(m)["cr3_gate"] > 100

@@ -5,7 +5,8 @@
 // compat: a 32-bit program, without a C library, since none is installed for it.
 // Makes system calls by INT 0x80 and by the vDSO's way, which is SYSCALL or
 // SYSENTER as the processor has it; plain, single-stepped, with six arguments,
-// interrupted by signals. Prints a line for each thing that is wrong, then
+// interrupted by signals, with flags that the kernel must not have; and SYSENTER
+// where the vDSO does not use it. Prints a line for each thing that is wrong, then
 // "COMPAT by SYSCALL done 0", or SYSENTER or INT80, and the number of them.
 
 #define SYS_exit 1
@@ -24,6 +25,11 @@
 #define SA_RESTORER 0x04000000
 
 #define AT_SYSINFO 32
+
+#define FLAG_TF 0x100u
+#define FLAG_DF 0x400u
+#define FLAG_NT 0x4000u
+#define FLAG_AC 0x40000u
 
 typedef unsigned int u32;
 
@@ -203,6 +209,70 @@ static void stepped(way call)
 	}
 }
 
+// Nothing that a call came with is lost, and nothing of it gets in the way.
+static void with_flags(way call)
+{
+	static const u32 sets[] = {
+		FLAG_NT,           FLAG_AC,
+		FLAG_DF,           FLAG_NT | FLAG_AC | FLAG_DF,
+		FLAG_TF | FLAG_NT, FLAG_TF | FLAG_NT | FLAG_AC | FLAG_DF,
+	};
+	int pid = by_int80(SYS_getpid, 0, 0, 0, 0, 0);
+
+	catch_signal(SIGTRAP);
+	for (int i = 0; i < 60; i++) {
+		u32 set = sets[i % 6], after;
+		int result;
+
+		signals = 0;
+		asm volatile("pushfl; orl %0, (%%esp); popfl"
+			     :
+			     : "r"(set)
+			     : "cc");
+		result = call(SYS_getpid, 0, 0, 0, 0, 0);
+		asm volatile("pushfl; pop %0; pushfl; andl %1, (%%esp); popfl"
+			     : "=&r"(after)
+			     : "i"(~(FLAG_TF | FLAG_NT | FLAG_AC | FLAG_DF))
+			     : "cc", "memory");
+		expect(result == pid, "a call with odd flags");
+		expect((after & set) == set, "flags after a call");
+		expect(!(set & FLAG_TF) || signals > 5, "steps with NT");
+	}
+}
+
+static void sysenter_by_hand(u32 set, u32 stack)
+{
+	asm volatile("mov %1, %%ebp\n"
+		     "pushfl; orl %0, (%%esp); popfl\n"
+		     "sysenter\n"
+		     "hlt"
+		     :
+		     : "r"(set), "r"(stack), "a"(SYS_getpid)
+		     : "memory");
+}
+
+// The kernel finds the sixth argument where EBP points to, and returns to the
+// vDSO, on that stack. The processes that do this are not heard of again, but
+// everybody else is.
+static void by_hand(void)
+{
+	static const u32 stacks[] = {0, 0xffffd000, 0xfffffffc, 0x1001};
+	static const u32 sets[] = {0, FLAG_TF, FLAG_NT | FLAG_AC | FLAG_DF,
+				   FLAG_TF | FLAG_NT};
+
+	for (int i = 0; i < 16; i++) {
+		int how = 0;
+		int child = by_int80(SYS_fork, 0, 0, 0, 0, 0);
+
+		if (child == 0) {
+			sysenter_by_hand(sets[i / 4], stacks[i % 4]);
+			by_int80(SYS_exit, 5, 0, 0, 0, 0);
+		}
+		by_int80(SYS_wait4, child, (u32)&how, 0, 0, 0);
+		expect((how & 0x7f) != 0, "SYSENTER without a stack");
+	}
+}
+
 static void forks(way call)
 {
 	for (int i = 0; i < 20; i++) {
@@ -255,10 +325,12 @@ void run(const u32 *stack)
 		plain(ways[i]);
 		interrupted(ways[i]);
 		stepped(ways[i]);
+		with_flags(ways[i]);
 		forks(ways[i]);
 	}
 	six_arguments(map_by_int80);
 	six_arguments(map_by_vdso);
+	by_hand();
 	say("COMPAT by ");
 	say(vdso_way());
 	say(" done ");

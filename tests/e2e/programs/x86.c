@@ -58,14 +58,16 @@ static void catch_with(int signal, void (*handler)(int, siginfo_t *, void *))
 
 // ------------------------------------------------------------ flags at SYSCALL
 
+static unsigned long flags_after;
+
 static long getppid_with(unsigned long set)
 {
 	long result = SYS_getppid;
 
 	asm volatile("pushfq; pushfq; orq %[set], (%%rsp); popfq\n"
 		     "syscall\n"
-		     "popfq\n"
-		     : "+a"(result)
+		     "pushfq; popq %[after]; popfq\n"
+		     : "+a"(result), [after] "=&r"(flags_after)
 		     : [set] "r"(set)
 		     : "rcx", "r11", "memory", "cc");
 	return result;
@@ -87,9 +89,12 @@ static void flags(void)
 				     FLAG_NT | FLAG_AC | FLAG_DF};
 
 	for (int i = 0; i < 4; i++)
-		for (int n = 0; n < 50; n++)
+		for (int n = 0; n < 50; n++) {
 			expect(getppid_with(set[i]) == getppid(),
 			       "system call with flags", (long)set[i]);
+			expect((flags_after & set[i]) == set[i],
+			       "flags after a system call", (long)set[i]);
+		}
 	catch_with(SIGTRAP, count_step);
 	steps = 0;
 	expect(getppid_with(FLAG_TF) == getppid(), "single-stepped call", 0);
@@ -99,6 +104,32 @@ static void flags(void)
 	       "single-stepped call with NT", 0);
 	expect(steps >= 1, "steps of a system call with NT", steps);
 	signal(SIGTRAP, SIG_DFL);
+}
+
+// Nothing for a program of 64 bits: it does not come back from it, if it comes as
+// far as the kernel at all.
+static void sysenter(void)
+{
+	const unsigned long set[] = {0, FLAG_TF, FLAG_NT,
+				     FLAG_TF | FLAG_NT | FLAG_AC | FLAG_DF};
+	int how;
+
+	for (int i = 0; i < 8; i++) {
+		pid_t child = fork();
+
+		if (!child) {
+			asm volatile("pushfq; orq %0, (%%rsp); popfq\n"
+				     "sysenter\n"
+				     "hlt"
+				     :
+				     : "r"(set[i / 2]), "a"(SYS_getppid),
+				       "b"(0), "c"(0), "d"(0)
+				     : "memory", "cc");
+			_exit(0);
+		}
+		waitpid(child, &how, 0);
+		expect(WIFSIGNALED(how), "SYSENTER", how);
+	}
 }
 
 // ------------------------------------------------------------------------- LDT
@@ -464,6 +495,7 @@ int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	flags();
+	sysenter();
 	descriptors();
 	odd_segments();
 	held_back();
