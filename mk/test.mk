@@ -6,7 +6,7 @@
 ## make e2e             only the stories with Debian's kernels
 ##                      (HV=build/oracle/xen.elf: the same on stock Xen)
 ## make bench [QUICK=1] the evaluation beside native, Xen, KVM and translation:
-##                      bench/report/index.html (two hours; QUICK: 14 minutes)
+##                      bench/report/index.html (70 minutes; QUICK: 14)
 ## make bench-parts     boots, crossings, SMP, idling, services, guests: each by
 ##                      itself
 #

@@ -168,7 +168,8 @@ def test_each_setting_has_its_rows():
             for t in host.settings:
                 if t.name == s.name or t.rows_of == s.name:
                     assert "@@,section," + t.name in text
-                    assert "/lab/rows,-t,200,-d," + session.DISK[t.io] in text
+                    assert "/lab/rows,-t,%d,-d,%s" % (
+                        session.Options().row_ms, session.DISK[t.io]) in text
             assert ",tools " in made["tools-" + s.name]
 
 
