@@ -2,6 +2,7 @@
 """The report's plots, as SVG for the page, by matplotlib."""
 
 import io
+import math
 import re
 
 import matplotlib
@@ -86,9 +87,15 @@ def _log_axis(axis, values):
     values = [v for v in values if v and v > 0]
     low, high = (min(values), max(values)) if values else (0.5, 2)
     spread = high / low
-    axis.set_major_locator(ticker.LogLocator(
-        subs=(1, 2, 5) if spread < 30 else (1,),
-        numticks=12 if spread < 30 else 5))
+    if spread < 3:  # matplotlib would take linear ticks, and many
+        decade = 10 ** math.floor(math.log10(low))
+        near = (0.8, 1, 1.25, 1.6) if spread < 2 else (0.5, 1, 2, 3)
+        axis.set_major_locator(ticker.FixedLocator(
+            [t * decade * ten for ten in (1, 10) for t in (*near, 5)]))
+    else:
+        axis.set_major_locator(ticker.LogLocator(
+            subs=(1, 2, 5) if spread < 30 else (1,),
+            numticks=12 if spread < 30 else 5))
     axis.set_minor_locator(ticker.NullLocator())
 
 
@@ -315,7 +322,9 @@ def scaling(results):
 def stability(results):
     """Spread over rounds, tails, and what bad neighbours do."""
     have = results.settings()
-    figure, panels = _panels(3, across=3, height=0.6 + 0.26 * len(have))
+    most = max(len(have), 0.7 * sum(len(claims.beside(results, s.name))
+                                    for s in have))
+    figure, panels = _panels(3, across=3, height=0.6 + 0.26 * most)
     axes = panels[0]
     shown = []
     for s in have:
@@ -369,7 +378,7 @@ def _verdict(claim):
         figsize=(11.5, 0.85 + 0.34 * len(others)))
     for axes, what in zip(grid[0], claim.measures):
         _ratios(axes, others, [c for c in claim.comparisons
-                               if c.what == what])
+                               if c.what == what], len(claim.measures))
         axes.set_title(_title(what))
     grid[0][0].set_yticks(range(len(others)), [
         settings.SETTINGS[o].label if claim.key == "io"
@@ -383,7 +392,7 @@ def _verdict(claim):
     return _svg(figure, "claim-" + claim.key)
 
 
-def _ratios(axes, others, found):
+def _ratios(axes, others, found, across):
     """Dots with intervals and their values; green is where we lead."""
     everything = [0.8, 1.25]
     for c in found:
@@ -402,7 +411,7 @@ def _ratios(axes, others, found):
                       va="center", fontsize=7.5, bbox=HALO)
         everything.append(c.ratio)
     low, high = min(everything) / 1.3, max(everything)
-    high *= max(1.5, (high / low) ** 0.2)
+    high *= max(1.5, (high / low) ** (0.08 * across))
     axes.set_xscale("log")
     _log_axis(axes.xaxis, everything)
     axes.xaxis.set_major_formatter(_times)

@@ -95,9 +95,9 @@ class Results:
             elif f.get("beside"):
                 yield "a neighbour: " + f["beside"]
             elif setting.guest and f.get("row") == "scale":
-                yield "%d guests" % f["guests"]
+                yield "%d guest%s" % (f["guests"], "s"[f["guests"] == 1:])
             elif setting.guest and f.get("row") == "vcpus":
-                yield "%d vCPUs" % f["vcpus"]
+                yield "%d vCPU%s" % (f["vcpus"], "s"[f["vcpus"] == 1:])
 
     def _lacking_parts(self, setting, peers):
         mine = set(self._parts(setting))

@@ -60,7 +60,7 @@ def test_a_row_that_one_lacks_is_told_of(made):
     assert Results(data=made()).gaps() == {}
     assert Results(data=data).gaps() == {
         "xen-pv": ["fork and exit"],
-        "kvm-npt": ["1 guests", "2 guests", "4 guests"]}
+        "kvm-npt": ["1 guest", "2 guests", "4 guests"]}
 
 
 def test_a_few_events_have_no_tail(made):
