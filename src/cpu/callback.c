@@ -41,8 +41,6 @@ i64 hc_stack_switch(struct vcpu *v, struct hcall *h)
 {
 	v->kernel_ss = h->arg[0];
 	v->kernel_sp = h->arg[1];
-	if (v->task_switch == SWITCH_ROOT)
-		v->task_switch = SWITCH_STACK;
 	return 0;
 }
 

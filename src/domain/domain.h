@@ -138,9 +138,7 @@ struct vcpu {
 
 	// The closed gate (gate/closed.c).
 	bool closed; // it runs, or last ran, behind it
-	// How far its kernel has come with a task switch: a new root, then a
-	// new stack.
-	enum { NO_SWITCH, SWITCH_ROOT, SWITCH_STACK } task_switch;
+	bool task_switch; // its kernel has just loaded a program's roots
 	u64 count[CNT_MAX]; // cpu/counters.h; by the processor it runs on
 };
 

@@ -46,13 +46,12 @@ void asm_offsets(void)
 	OFFSET(GATE_RO_STACK_TOP, struct gate_ro, stack_top);
 	OFFSET(GATE_RO_INFO, struct gate_ro, info);
 	OFFSET(GATE_RO_SYSCALL_RIP, struct gate_ro, syscall_rip);
-	OFFSET(GATE_RO_SYSCALL_SP, struct gate_ro, syscall_sp);
 	OFFSET(GATE_RO_SYSCALL_MASKS, struct gate_ro, syscall_masks);
 	OFFSET(GATE_RO_FAULT_RIP, struct gate_ro, fault_rip);
-	OFFSET(GATE_RO_FAULT_SP, struct gate_ro, fault_sp);
 	OFFSET(GATE_RO_FAULT_MASKS, struct gate_ro, fault_masks);
 	OFFSET(GATE_RO_USERS_OK, struct gate_ro, users_ok);
 	OFFSET(GATE_RO_IRET_OK, struct gate_ro, iret_ok);
+	OFFSET(GATE_RO_TASKS_OK, struct gate_ro, tasks_ok);
 	OFFSET(GATE_RO_ENTER, struct gate_ro, enter);
 	OFFSET(GATE_RO_WINDOW, struct gate_ro, window);
 	OFFSET(GATE_RO_TRAP, struct gate_ro, trap);
@@ -65,9 +64,13 @@ void asm_offsets(void)
 	OFFSET(GATE_RW_R11, struct gate_rw, r11);
 	OFFSET(GATE_RW_CR2, struct gate_rw, cr2);
 	OFFSET(GATE_RW_IN_KERNEL, struct gate_rw, in_kernel);
+	OFFSET(GATE_RW_KERNEL_SS, struct gate_rw, kernel_ss);
+	OFFSET(GATE_RW_KERNEL_SP, struct gate_rw, kernel_sp);
 	OFFSET(GATE_RW_SYSCALLS, struct gate_rw, syscalls);
 	OFFSET(GATE_RW_FAULTS, struct gate_rw, faults);
 	OFFSET(GATE_RW_IRETS, struct gate_rw, irets);
+	OFFSET(GATE_RW_STACK_SWITCHES, struct gate_rw, stack_switches);
+	OFFSET(GATE_RW_SEGMENT_BASES, struct gate_rw, segment_bases);
 	EMIT(GATE_STACK_BYTES, GATE_STACK_BYTES);
 
 	OFFSET(CPU_GUEST_RSP, struct cpu, guest_rsp);

@@ -10,6 +10,7 @@
 // SYSCALL of a program        frame on its kernel's stack, to its handler
 // page fault of a program     likewise
 // iret hypercall              its frame checked and loaded
+// hypercalls of a task switch calls.inc
 //
 // Everything else, and what does not look usual, goes on in C: load the full
 // root, make struct regs on the main stack, gate_entered(); C comes back by
@@ -38,6 +39,12 @@
 #define RW(field) DATA(PERCPU_CLOSED_RW + field)
 #define STACK_END(n) DATA(PERCPU_CLOSED_RW + 4096 - (n)*GATE_STACK_BYTES)
 
+#define CALL_KERNEL_SS	RW(GATE_RW_KERNEL_SS)
+#define CALL_KERNEL_SP	RW(GATE_RW_KERNEL_SP)
+#define CALL_STACK_SWITCHES RW(GATE_RW_STACK_SWITCHES)
+#define CALL_SEGMENT_BASES RW(GATE_RW_SEGMENT_BASES)
+#include "gate/calls.inc"
+
 // Words of a hardware frame above error code and vector.
 #define F_ERROR 0
 #define F_RIP 8
@@ -45,6 +52,22 @@
 #define F_RFLAGS 24
 #define F_RSP 32
 #define F_SS 40
+
+// Frames on the kernel's stack, abi.md 3.1.
+#define SYSCALL_FRAME (7*8)
+#define FAULT_FRAME (8*8)
+
+// RAX = where a frame of \bytes lies on the kernel's stack. The guest may write
+// to the word that says where that is, so it is found here whether that is above
+// the hypervisor's slots. Takes RDX.
+.macro kernel_frame bytes, else
+	mov	RW(GATE_RW_KERNEL_SP), %rax
+	and	$~15, %rax
+	sub	$\bytes, %rax
+	movabs	$HV_END, %rdx
+	cmp	%rdx, %rax
+	jb	\else
+.endm
 
 	.section .closed.text, "ax", @progbits
 
@@ -110,12 +133,12 @@ FUNC(closed_syscall)
 
 	mov	%rax, RW(GATE_RW_RAX)
 	mov	%rdx, RW(GATE_RW_RDX)
-	mov	RO(GATE_RO_SYSCALL_SP), %rax
-	test	%rax, %rax
-	jz	syscall_undo
+	cmpq	$0, RO(GATE_RO_SYSCALL_RIP)
+	je	syscall_undo
 	mov	RO(GATE_RO_INFO), %rdx
 	cmpb	$0, INFO_MASK(%rdx)
 	jne	syscall_undo
+	kernel_frame SYSCALL_FRAME, syscall_undo
 	mov	RW(GATE_RW_RSP), %rdx
 touch_syscall:
 	mov	%rcx, (%rax)
@@ -194,7 +217,7 @@ END(closed_sysenter)
 // page lies address 0, which is the guest's too.
 LOCAL_FUNC(kernel_syscall)
 	cmp	$HYPERCALL_IRET, %rax
-	jne	syscall_to_c
+	jne	task_hypercall
 	cmpb	$0, RO(GATE_RO_IRET_OK)
 	je	syscall_to_c
 	mov	%rcx, RW(GATE_RW_RCX)
@@ -268,6 +291,41 @@ LOCAL_FUNC(iret_undo)
 	int3
 END(iret_undo)
 
+// In: RAX = which, RSP = the end of the stack.
+LOCAL_FUNC(task_hypercall)
+	cmpb	$0, RO(GATE_RO_TASKS_OK)
+	je	syscall_to_c
+	mov	%rcx, RW(GATE_RW_RCX)
+	mov	%rdx, RW(GATE_RW_RDX)
+	if_task_hypercall task_load_gs, 1f, task_undo
+1:	push	$SEL_RING1_SS
+	push	RW(GATE_RW_RSP)
+	push	%r11
+	push	$SEL_RING1_CS
+	mov	RW(GATE_RW_RCX), %rcx
+	push	%rcx
+	mov	RW(GATE_RW_RDX), %rdx
+	xor	%eax, %eax
+	jmp	closed_iret
+	int3
+END(task_hypercall)
+
+LOCAL_FUNC(task_undo)
+	mov	RW(GATE_RW_RCX), %rcx
+	mov	RW(GATE_RW_RDX), %rdx
+	jmp	syscall_to_c
+	int3
+END(task_undo)
+
+// In: RSP = anything. The GS selector did not load.
+LOCAL_FUNC(task_gs_refused)
+	swapgs
+	lea	STACK_END(0), %rsp
+	mov	$HYPERCALL_SET_SEGMENT_BASE, %eax
+	jmp	task_undo
+	int3
+END(task_gs_refused)
+
 // -------------------------------------------------------------- exceptions
 
 // As gate_trap_stubs and gate_irq_stubs.
@@ -308,12 +366,12 @@ LOCAL_FUNC(page_fault)
 	mov	%rdx, RW(GATE_RW_RDX)
 	mov	%cr2, %rax
 	mov	%rax, RW(GATE_RW_CR2)
-	mov	RO(GATE_RO_FAULT_SP), %rax
-	test	%rax, %rax
-	jz	fault_undo
+	cmpq	$0, RO(GATE_RO_FAULT_RIP)
+	je	fault_undo
 	mov	RO(GATE_RO_INFO), %rdx
 	cmpb	$0, INFO_MASK(%rdx)
 	jne	fault_undo
+	kernel_frame FAULT_FRAME, fault_undo
 touch_fault:
 	mov	%rcx, (%rax)
 	mov	%r11, 8(%rax)
@@ -382,6 +440,7 @@ LOCAL_FUNC(trap_in_ring0)
 	if_between touch_syscall, touch_syscall_end, syscall_undo
 	if_between touch_iret, touch_iret_end, iret_undo
 	if_between touch_fault, touch_fault_end, fault_undo
+	if_between task_load_gs, task_load_gs + 2, task_gs_refused
 	if_between closed_iret, closed_iret + 2, iret_refused
 	pop	%rax
 	jmp	*RO(GATE_RO_TRAP)

@@ -29,8 +29,6 @@ no_return void closed_go(struct regs *r, u64 leave);
 extern const char trap_common[], irq_common[], ist_common[];
 
 #define TEXT_PAGES 2
-#define SYSCALL_FRAME (7 * 8)
-#define FAULT_FRAME (8 * 8)
 #define TRAP_MASKS(t) (((t)->flags & TRAP_MASKS_EVENTS) != 0)
 
 // -------------------------------------------------------------------- pages
@@ -174,13 +172,14 @@ static void use_entries(struct cpu *c, bool closed)
 // Behind the gate a program's kernel needs no CR3 write until it needs the
 // hypervisor. Then the full root is loaded, and adaptive lets the kernel stay
 // on it, in classic mode: so no further call costs any, and the way back to the
-// program one, which classic mode pays there too. At the end of a task switch
-// that way is near: what the kernel still does for the program it had better do
-// where the program will run, or both fill the TLB.
+// program one, which classic mode pays there too. When it switches to another
+// program that way is near: what the kernel still does for that one it had
+// better do where the program will run, or both fill the TLB, and the rest of
+// the switch needs no help there.
 static bool stays(const struct vcpu *v)
 {
 	return v->domain->gate == GATE_ADAPTIVE && v->in_kernel &&
-	       v->task_switch != SWITCH_STACK;
+	       !v->task_switch;
 }
 
 static bool wanted(const struct vcpu *v)
@@ -242,14 +241,6 @@ static mfn_t usable_mirror(struct vcpu *v, const struct regs *r)
 
 // ------------------------------------------------------------------ the way out
 
-// Where a frame of `bytes` lies on the kernel's stack, or 0: let C see to it.
-static u64 frame_at(const struct vcpu *v, u64 bytes)
-{
-	u64 sp = (v->kernel_sp & ~15ull) - bytes;
-
-	return is_canonical(sp) && guest_range_ok(sp, bytes) ? sp : 0;
-}
-
 static bool handler_ok(u64 rip)
 {
 	return rip && is_canonical(rip) && !is_low(rip);
@@ -259,13 +250,18 @@ static void fill_handlers(struct gate_ro *g, const struct vcpu *v)
 {
 	const struct trap_info *pf = &v->traps[VEC_PF];
 
-	g->syscall_rip = v->syscall.rip;
-	g->syscall_sp =
-		handler_ok(v->syscall.rip) ? frame_at(v, SYSCALL_FRAME) : 0;
+	g->syscall_rip = handler_ok(v->syscall.rip) ? v->syscall.rip : 0;
 	g->syscall_masks = v->syscall.mask_events;
-	g->fault_rip = pf->address;
-	g->fault_sp = handler_ok(pf->address) ? frame_at(v, FAULT_FRAME) : 0;
+	g->fault_rip = handler_ok(pf->address) ? pf->address : 0;
 	g->fault_masks = TRAP_MASKS(pf);
+}
+
+// What concerns the guest alone.
+static void fill_rw(struct gate_rw *w, const struct vcpu *v)
+{
+	w->in_kernel = v->in_kernel;
+	w->kernel_ss = v->kernel_ss;
+	w->kernel_sp = v->kernel_sp;
 }
 
 static void show_info(struct cpu *c, struct gate_ro *g, const struct vcpu *v)
@@ -286,9 +282,10 @@ static void fill(struct cpu *c, struct vcpu *v, mfn_t mirror)
 	g->guest_cr3 = mfn_maddr(mirror);
 	g->users_ok = !mfn_is_none(v->user_root);
 	g->iret_ok = !v->nmi_masked;
+	g->tasks_ok = true;
 	fill_handlers(g, v);
 	show_info(c, g, v);
-	gate_rw(c->id)->in_kernel = v->in_kernel;
+	fill_rw(gate_rw(c->id), v);
 }
 
 static no_return void go(struct cpu *c, struct regs *r)
@@ -324,13 +321,14 @@ static void leave_classic(struct vcpu *v, struct regs *r)
 
 // The gate's entries work on the full root as well. The iret must come to C,
 // for the program's way is by the mirror.
-static void fill_full(struct cpu *c)
+static void fill_full(struct cpu *c, const struct vcpu *v)
 {
 	struct gate_ro *g = gate_ro(c->id);
 
 	g->full_cr3 = c->cr3; // with a log of written pages, a shadow
 	g->iret_ok = false;
-	gate_rw(c->id)->in_kernel = true;
+	g->tasks_ok = false;
+	fill_rw(gate_rw(c->id), v);
 }
 
 void gate_leave(struct vcpu *v, struct regs *r)
@@ -338,12 +336,11 @@ void gate_leave(struct vcpu *v, struct regs *r)
 	struct cpu *c = cpu_this();
 	mfn_t mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;
 
-	if (v->task_switch == SWITCH_STACK)
-		v->task_switch = NO_SWITCH;
+	v->task_switch = false;
 	if (mfn_is_none(mirror)) {
 		leave_classic(v, r);
 		if (c->closed && stays(v))
-			fill_full(c);
+			fill_full(c, v);
 		else
 			use_entries(c, false);
 		return;
@@ -360,17 +357,25 @@ void gate_leave(struct vcpu *v, struct regs *r)
 
 // ------------------------------------------------------------------- the way in
 
-// What was done without us, as if we had done it.
+// What was done without us, as if we had done it. Each word is read once.
 static void add_up(struct vcpu *v, struct gate_rw *w)
 {
-	u64 syscalls = w->syscalls, faults = w->faults, irets = w->irets;
+	const struct gate_rw did = *(volatile struct gate_rw *)w;
 
+	v->in_kernel = (u8)did.in_kernel != 0;
+	v->kernel_ss = did.kernel_ss;
+	v->kernel_sp = did.kernel_sp;
+	v->count[CNT_SYSCALL] += did.syscalls;
+	v->count[CNT_TRAP + VEC_PF] += did.faults;
+	v->count[CNT_HYPERCALL + __HYPERVISOR_iret] += did.irets;
+	v->count[CNT_HYPERCALL + __HYPERVISOR_stack_switch] +=
+		did.stack_switches;
+	v->count[CNT_HYPERCALL + __HYPERVISOR_set_segment_base] +=
+		did.segment_bases;
+	v->traps_seen += did.syscalls + did.faults;
+	v->hypercalls += did.irets + did.stack_switches + did.segment_bases;
 	w->syscalls = w->faults = w->irets = 0;
-	v->count[CNT_SYSCALL] += syscalls;
-	v->count[CNT_TRAP + VEC_PF] += faults;
-	v->count[CNT_HYPERCALL + __HYPERVISOR_iret] += irets;
-	v->traps_seen += syscalls + faults;
-	v->hypercalls += irets;
+	w->stack_switches = w->segment_bases = 0;
 }
 
 static void handle(struct vcpu *v, struct regs *r)
@@ -395,15 +400,13 @@ static void handle(struct vcpu *v, struct regs *r)
 void gate_entered(struct regs *r)
 {
 	struct cpu *c = cpu_this();
-	struct gate_rw *w = gate_rw(c->id);
 	struct vcpu *v = c->curr;
 
 	if (v->closed) { // else it was on the full root
 		count(CNT_CR3);
 		count(CNT_CR3_GATE);
 	}
-	v->in_kernel = (u8)w->in_kernel != 0;
-	add_up(v, w);
+	add_up(v, gate_rw(c->id));
 	handle(v, r);
 }
 

@@ -16,12 +16,13 @@ struct gate_ro {
 	u64 guest_cr3; // this processor's mirror of it; 0: none yet
 	u64 stack_top; // of the main stack
 	u64 info; // address of the vcpu_info
-	// Entries of its kernel that need no help, 0: go to the hypervisor.
-	u64 syscall_rip, syscall_sp; // handler, and where the frame lies
-	u64 fault_rip, fault_sp; // likewise for page faults of programs
+	// Its kernel's handlers that need no help, 0: go to the hypervisor.
+	u64 syscall_rip;
+	u64 fault_rip; // of page faults of programs
 	u8 syscall_masks, fault_masks; // 1: the handler starts with events off
 	u8 users_ok; // programs may run on this root
 	u8 iret_ok; // the iret hypercall needs no help
+	u8 tasks_ok; // nor do those of a task switch
 	// In the image, out of reach of a direct jump.
 	u64 enter, window, trap, irq, ist;
 	struct tss tss __attribute__((aligned(16)));
@@ -33,7 +34,9 @@ struct gate_ro {
 struct gate_rw {
 	u64 rsp, rax, rcx, rdx, r11, cr2; // parked for some instructions
 	u64 in_kernel; // which mode of the guest runs
-	u64 syscalls, faults, irets; // done without the hypervisor
+	u64 kernel_ss, kernel_sp; // as of the last stack_switch
+	// Done without the hypervisor:
+	u64 syscalls, faults, irets, stack_switches, segment_bases;
 };
 
 #define GATE_STACK_BYTES 512

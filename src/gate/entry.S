@@ -251,6 +251,14 @@ LOCAL_FUNC(fast_fault)
 	int3
 END(fast_fault)
 
+// The guest's GS selector did not load in fast_hypercall: C tries again, and
+// tells it so.
+LOCAL_FUNC(fast_gs_refused)
+	swapgs
+	jmp	syscall_rest
+	int3
+END(fast_gs_refused)
+
 // -------------------------------------------------------------- interrupts
 
 	.balign	8

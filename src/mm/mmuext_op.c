@@ -114,7 +114,7 @@ static hot_code void roots_settle(struct ext *x)
 
 	if (x->load_root) {
 		root_load(x->v);
-		x->v->task_switch = SWITCH_ROOT;
+		x->v->task_switch = !mfn_is_none(x->v->user_root);
 	}
 	x->load_root = false;
 	if (!x->nr_old)

@@ -416,24 +416,42 @@ static void ring_1_does_not_leave(void **state)
 static void handlers_that_need_help(void **state)
 {
 	leave();
-	assert_int_equal(gate_ro(0)->syscall_sp, STACK - 56);
-	assert_int_equal(gate_ro(0)->fault_sp, STACK - 64);
-	s.v->kernel_sp = HV_END + 32; // the frame would reach below
-	leave();
-	assert_int_equal(gate_ro(0)->syscall_sp, 0);
-	assert_int_equal(gate_ro(0)->fault_sp, 0);
-	s.v->kernel_sp = 0x800000000000 + 32;
-	leave();
-	assert_int_equal(gate_ro(0)->fault_sp, 0x7fffffffffe0);
-	s.v->kernel_sp = 0x900000000000;
-	leave();
-	assert_int_equal(gate_ro(0)->syscall_sp, 0);
-	s.v->kernel_sp = STACK;
+	assert_int_equal(gate_ro(0)->syscall_rip, HANDLER + 64);
+	assert_int_equal(gate_ro(0)->fault_rip, HANDLER);
 	s.v->syscall.rip = 0;
 	traps[VEC_PF].address = 0x400000;
 	leave();
-	assert_int_equal(gate_ro(0)->syscall_sp, 0);
-	assert_int_equal(gate_ro(0)->fault_sp, 0);
+	assert_int_equal(gate_ro(0)->syscall_rip, 0);
+	assert_int_equal(gate_ro(0)->fault_rip, 0);
+}
+
+// ------------------------------------------------------- what is done without us
+
+static void a_task_switch_is_noticed(void **state)
+{
+	struct gate_rw *w = gate_rw(0);
+
+	assert_int_not_equal(leave(), 0);
+	assert_true(gate_ro(0)->tasks_ok);
+	assert_int_equal(w->kernel_sp, STACK);
+	w->kernel_ss = 0x18;
+	w->kernel_sp = STACK + 0x4000;
+	w->stack_switches = 2;
+	w->segment_bases = 3;
+	s.v->hypercalls = 0;
+	gate_entered(&frame);
+	assert_int_equal(s.v->kernel_ss, 0x18);
+	assert_int_equal(s.v->kernel_sp, STACK + 0x4000);
+	assert_int_equal(s.v->hypercalls, 5);
+	assert_int_equal(s.v->count[CNT_HYPERCALL + __HYPERVISOR_stack_switch],
+			 2);
+	assert_int_equal(
+		s.v->count[CNT_HYPERCALL + __HYPERVISOR_set_segment_base], 3);
+	s.v->kernel_sp = STACK; // C's own stack_switch
+	assert_int_not_equal(leave(), 0);
+	assert_int_equal(w->kernel_sp, STACK);
+	gate_entered(&frame);
+	assert_int_equal(s.v->hypercalls, 5);
 }
 
 // ------------------------------------------------------------------- adaptive
@@ -460,6 +478,8 @@ static void programs_and_kernel_until_it_asks(void **state)
 			assert_int_equal(leave(), 0);
 			assert_true(cpu_this()->closed);
 			assert_false(gate_ro(0)->iret_ok);
+			assert_false(gate_ro(0)->tasks_ok);
+			assert_int_equal(gate_rw(0)->kernel_sp, STACK);
 			assert_int_equal(frame.cs, SEL_USER_CS64);
 			assert_int_equal(frame.ss, SEL_USER_SS);
 			gate_entered(&frame);
@@ -469,26 +489,28 @@ static void programs_and_kernel_until_it_asks(void **state)
 	}
 }
 
-// Its end is the new stack that follows a new root.
-static void end_of_a_task_switch(void **state)
+// Behind the gate it goes on when the roots of another program are loaded.
+static void a_task_switch(void **state)
 {
 	d->gate = GATE_ADAPTIVE;
 	s.v->in_kernel = false;
 	frame.cs = SEL_USER_CS64;
 	assert_int_not_equal(leave(), 0);
 	gate_rw(0)->in_kernel = 1;
+	frame.cs = SEL_RING1_CS;
+	frame.ss = SEL_RING1_SS;
 	frame.vector = VEC_SYSCALL;
 	gate_entered(&frame);
-	s.v->task_switch = SWITCH_ROOT;
-	assert_int_equal(leave(), 0);
-	gate_entered(&frame);
-	s.v->task_switch = SWITCH_STACK;
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
 	assert_int_not_equal(leave(), 0);
 	assert_int_equal(frame.cs, SEL_RING1_CS);
 	assert_int_equal(frame.ss, SEL_RING1_SS);
 	gate_rw(0)->in_kernel = 1;
 	gate_entered(&frame);
 	assert_int_equal(leave(), 0); // once
+	fake_space_load(&s, MMUEXT_NEW_USER_BASEPTR, 0);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
+	assert_int_equal(leave(), 0); // no program
 }
 
 // Whoever runs next finds the entries that he needs.
@@ -529,8 +551,9 @@ int main(void)
 		TEST(low_and_unregistered),
 		TEST(ring_1_does_not_leave),
 		TEST(handlers_that_need_help),
+		TEST(a_task_switch_is_noticed),
 		TEST(programs_and_kernel_until_it_asks),
-		TEST(end_of_a_task_switch),
+		TEST(a_task_switch),
 		TEST(entries_go_with_the_domain),
 		TEST(flips),
 	};

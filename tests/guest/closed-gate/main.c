@@ -31,7 +31,10 @@
 /* Stacks fill the page from here on; below is what ring 0 parks. */
 #define STACKS (SCRATCH + 0x600)
 #define SCRATCH_END (SCRATCH + 0x1000)
-#define MODE_WORD 6 /* which of the guest's modes runs */
+
+/* Words of it that are the guest's own affair. */
+#define MODE_WORD 6 /* which of its modes runs */
+#define STACK_WORD 8 /* what stack_switch said */
 
 USER_CODE(u_syscall, "syscall; ud2");
 USER_CODE(u_read, "movb (%rsi), %al; ud2");
@@ -95,14 +98,14 @@ static void gate_pages(void)
 
 // ------------------------------------------------------------------- scratch
 
-/* All but the mode, which is the guest's own affair. */
+/* All but the mode and the kernel's stack. */
 static void garbage(u64 seed)
 {
 	u64 *word = (u64 *)SCRATCH;
 
 	for (u32 i = 0; i < PAGE_SIZE / 8; i++) {
 		seed = seed * 6364136223846793005UL + 1442695040888963407UL;
-		if (i != MODE_WORD)
+		if (i != MODE_WORD && i != STACK_WORD)
 			word[i] = i % 3 ? seed : BELIEVED + (seed >> 52 & ~7UL);
 	}
 }
@@ -269,6 +272,27 @@ static void syscall_across_the_edge(void)
 	enter_on(u_syscall, 0xffff880000000020UL);
 }
 
+/* The word that stack_switch sets, without it. */
+static void enter_on_forged(u64 stack)
+{
+	struct regs ctx = user_context(u_syscall);
+
+	user_init();
+	((volatile u64 *)SCRATCH)[STACK_WORD] = stack;
+	crash_expected();
+	user_run(&ctx);
+}
+
+static void forged_stack_is_believed(void)
+{
+	enter_on_forged(BELIEVED + 0x800);
+}
+
+static void forged_stack_is_scratch(void)
+{
+	enter_on_forged(SCRATCH_END);
+}
+
 static void fault_on_scratch(void)
 {
 	enter_on(u_read, SCRATCH_END);
@@ -312,6 +336,8 @@ static const struct {
 	{"syscall-on-scratch", syscall_on_scratch},
 	{"syscall-on-parked", syscall_on_parked},
 	{"syscall-across-the-edge", syscall_across_the_edge},
+	{"forged-stack-is-believed", forged_stack_is_believed},
+	{"forged-stack-is-scratch", forged_stack_is_scratch},
 	{"fault-on-scratch", fault_on_scratch},
 	{"fault-on-info", fault_on_info},
 	{"fault-on-nothing", fault_on_nothing},
