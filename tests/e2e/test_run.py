@@ -78,6 +78,20 @@ def test_what_cannot_be_right_is_said_at_once(word, says):
     assert out.stderr.splitlines()[0] == says
 
 
+def test_a_full_disk_is_noticed(tmp_path):
+    df = tmp_path / "df"
+    df.write_text("#!/bin/sh\nprintf 'Avail\\n   3M\\n'\n")
+    df.chmod(0o755)
+    out = subprocess.run(
+        ["make", "--no-print-directory", "run"], cwd=machine.TOP,
+        env={**os.environ, "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="latin1",
+        check=False)
+    assert out.returncode != 0
+    assert out.stderr.splitlines()[0] == \
+        "run: 3 MiB are free for %s, and 100 may be needed" % machine.BUILD
+
+
 def test_more_of_them_with_another_kernel():
     """What GUESTS, KERNEL and CMD ask for."""
     out = subprocess.run(
