@@ -18,9 +18,11 @@ mirror_of() {
 
 # sources_for SUITE...: lines of a sources list on standard output. A machine
 # whose apt knows no security mirror, as a bare debootstrap makes it, does
-# without: a few weeks at most are missing then.
+# without: a few weeks at most are missing then. A mirror that has fallen
+# behind will do as well (unstable counts as stale after a week): what is
+# fetched is signed all the same.
 sources_for() {
-	local main security suite uri signed=
+	local main security suite uri signed= always=check-valid-until=no
 	main=$(mirror_of Debian)
 	security=$(mirror_of Debian-Security)
 	[ -n "$main" ] || die "apt's sources name no Debian mirror." \
@@ -29,7 +31,8 @@ sources_for() {
 	for suite; do
 		uri=$main
 		[[ $suite != *-security ]] || uri=$security
-		[ -z "$uri" ] || echo "deb [${signed}arch=amd64] $uri $suite main"
+		[ -z "$uri" ] ||
+			echo "deb [$signed$always arch=amd64] $uri $suite main"
 	done
 }
 

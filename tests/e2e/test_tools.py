@@ -22,7 +22,9 @@ def sources(tmp_path, *targets):
         env={**os.environ, "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="latin1",
         check=False)
-    return [line.split("] ")[1] for line in out.stdout.splitlines()], out
+    lines = out.stdout.splitlines()
+    assert all(" check-valid-until=no " in line for line in lines)
+    return [line.split("] ")[1] for line in lines], out
 
 
 def test_both_mirrors(tmp_path):
