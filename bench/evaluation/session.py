@@ -205,8 +205,7 @@ class Visit:
                 t.do("/lab/host kvm " + self.host.kvm)
         for s in self.guests:
             with self._timed("rows", s):
-                self._follow_guest("guest-" + s.name, s,
-                                   2400 if s.guest == "tcg" else 600)
+                self._follow_guest("guest-" + s.name, s)
         if self.more and not self.icount:
             self._extras(first)
 
@@ -297,7 +296,8 @@ class Visit:
                 self.last_work = list(map(float, words[1:]))
 
         before = len(self.findings)
-        self.target.follow("sh /lab/" + script, s.name, timeout, look)
+        self.target.follow("sh /lab/" + script, s.name,
+                           timeout * _patience(s), look)
         for found in self.findings[before:]:
             found.update(mark or {})
         if "up" not in seen:
@@ -321,7 +321,7 @@ class Visit:
             start = t.m.now
             t.do("/lab/host more %s %d %d %d" % (
                 s.guest, self.options.guest_mem, running + 1, n), 120 * n)
-            self._until_up(n, 120 + 30 * n)
+            self._until_up(n, (120 + 30 * n) * _patience(s))
             took, new = t.m.now - start, n - running
             running = n
             self.findings.append({
@@ -525,6 +525,11 @@ class Session:
 
 def _first_line(error):
     return (str(error) or repr(error)).splitlines()[0]
+
+
+def _patience(setting):
+    """How many times longer a guest may take; translated twice it needs to."""
+    return 4 if setting.guest == "tcg" else 1
 
 
 def _seconds_of_rows(visit):
