@@ -102,31 +102,28 @@ extra = "console=hvc0 quiet"
         m.expect("guest [^ ]* # ", timeout=300)
 
 
-def _image(*path):
-    return os.path.join(machine.BUILD, *path)
-
-
+HV = setting.images()
 # Without bootscrub=0 an idle Xen clears free memory for a long while, and
 # each wake-up of dom0 waits for it.
 SETTINGS = {
     "native": Native(),
-    "xen": Control("Xen dom0", _image("oracle", "xen.elf"), "bootscrub=0"),
-    "classic": Control("classic dom0", _image("ringfort"), "dom0-gate=off",
+    "xen": Control("Xen dom0", HV["xen"], "bootscrub=0"),
+    "classic": Control("classic dom0", HV["ringfort"], "dom0-gate=off",
                        counted=True),
-    "open": Control("open-gate dom0", _image("ringfort"), "dom0-gate=open",
+    "open": Control("open-gate dom0", HV["ringfort"], "dom0-gate=open",
                     counted=True),
-    "closed": Control("closed-gate dom0", _image("ringfort"),
+    "closed": Control("closed-gate dom0", HV["ringfort"],
                       "dom0-gate=closed", counted=True),
-    "adaptive": Control("adaptive-gate dom0", _image("ringfort"),
+    "adaptive": Control("adaptive-gate dom0", HV["ringfort"],
                         "dom0-gate=adaptive", counted=True),
-    "xen-guest": Guest("Xen guest", _image("oracle", "xen.elf"),
+    "xen-guest": Guest("Xen guest", HV["xen"],
                        "bootscrub=0"),
-    "guest": Guest("classic guest", _image("ringfort"), "gate=off",
+    "guest": Guest("classic guest", HV["ringfort"], "gate=off",
                    counted=True),
     # An emulator's ring 1 does not hold (docs/gate.md): it has to insist.
-    "guest-closed": Guest("closed guest", _image("ringfort"), "gate=on,force",
+    "guest-closed": Guest("closed guest", HV["ringfort"], "gate=on,force",
                           counted=True),
-    "guest-adaptive": Guest("adaptive guest", _image("ringfort"),
+    "guest-adaptive": Guest("adaptive guest", HV["ringfort"],
                             "gate=adaptive,force", counted=True),
 }
 

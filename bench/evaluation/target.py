@@ -8,17 +8,15 @@ device emulation did for the row is in it), how long they had to wait for a
 processor of the host, and how often the emulated TLBs were flushed.
 """
 
-import os
 import re
 
 import machine
 import metered
+import setting
 from evaluation import images
 
 LINE = r"@@ ([^\r\n]*)[\r\n]"
 END = r"RF-DONE (\d+)[\r\n]"
-HV = {"ringfort": os.path.join(machine.BUILD, "ringfort"),
-      "xen": os.path.join(machine.BUILD, "oracle", "xen.elf")}
 QUANTILES = (1, 10, 25, 50, 75, 90, 99, 99.9, 100)
 
 
@@ -48,7 +46,8 @@ class Computer(metered.Machine):
         super().__init__(
             "bench/" + host.name, bare=self.linux, kernel=computer.kernel,
             hv=machine.kernel(computer.kernel) if self.linux
-            else HV[host.boot], append=append, dom0="panic=-1 " + words,
+            else setting.images()[host.boot], append=append,
+            dom0="panic=-1 " + words,
             files={**images.files(computer.kernel), **{
                 "/lab/" + name: text.encode()
                 for name, text in scripts.items()}}, mem=str(computer.mem),
