@@ -305,11 +305,11 @@ void fair_call_idle(const struct vcpu *v)
 
 // -------------------------------------------------------------- balancing
 
-// One that waits in q and could run on cpu, rather one that would like to. One
-// whose registers are still being saved stays.
-static struct vcpu *find_movable(const struct run_queue *q, u32 cpu)
+// One of those that wait from v on and could run on cpu, rather one that would
+// like to. One whose registers are still being saved stays.
+static struct vcpu *find_movable(struct vcpu *v, u32 cpu)
 {
-	struct vcpu *v = q->first, *found = NULL;
+	struct vcpu *found = NULL;
 
 	for (u32 i = 0; v && i < CANDIDATES; i++, v = queue_next(v)) {
 		if (__atomic_load_n(&v->on, __ATOMIC_ACQUIRE) ||
@@ -349,7 +349,7 @@ static void catch_up(struct run_queue *q, i64 behind)
 // Both are locked. True when one was moved.
 static bool push_one(struct run_queue *q, struct run_queue *other, u64 now)
 {
-	struct vcpu *v = find_movable(q, other->cpu);
+	struct vcpu *v = find_movable(q->first, other->cpu);
 	i64 ahead;
 
 	if (!v)
@@ -404,6 +404,15 @@ void fair_balance(struct run_queue *q, u64 now)
 	}
 }
 
+// The first that waits where nobody runs is left: the processor has been called
+// for it. Who goes to sleep right after he has woken another would take that one
+// along, from a processor that wakes up for it in vain, and then be in its way
+// himself when it is his turn to be woken.
+static struct vcpu *first_to_steal(const struct run_queue *q)
+{
+	return running(q) || !q->first ? q->first : queue_next(q->first);
+}
+
 void fair_steal(struct run_queue *q, u64 now)
 {
 	struct run_queue *other;
@@ -413,7 +422,7 @@ void fair_steal(struct run_queue *q, u64 now)
 		other = next_other(q);
 		if (!other || !READ_ONCE(other->waiting) || !lock_other(other))
 			continue;
-		v = find_movable(other, q->cpu);
+		v = find_movable(first_to_steal(other), q->cpu);
 		if (v)
 			move(other, q, v, now);
 		lock_put(&other->lock);

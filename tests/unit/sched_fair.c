@@ -538,6 +538,40 @@ static void who_was_charged_too_much_waits_and_is_counted_apart(void **state)
 	assert_in_range(v->late_wakes, 0, 1);
 }
 
+// Each goes to sleep as soon as it has woken the other, whose processor takes
+// a while to come.
+static void who_wakes_another_does_not_take_it_along(void **state)
+{
+	make_machine(2);
+	for (u32 i = 0; i < 2; i++) {
+		add_sleeper(256, STEP, 0);
+		sim[i].partner = &sim[i ^ 1];
+	}
+	run_all(S);
+	for (u32 i = 0; i < 2; i++) {
+		expect(&sim[i], S / 2, 1);
+		assert_int_equal(sim[i].on_cpu[i], sim[i].ran);
+	}
+}
+
+// But one that waits behind the first is not left there.
+static void an_idle_processor_takes_the_second(void **state)
+{
+	make_machine(2);
+	for (u32 i = 0; i < 2; i++) {
+		add(256);
+		sim[i].vcpu.cpu = 1;
+		vcpu_up(&sim[i].vcpu);
+	}
+	assert_int_equal(queue_of(1)->waiting, 2);
+	pass(cpu_of(0));
+	assert_ptr_equal(cpu_of(0)->curr, &sim[1].vcpu);
+	pass(cpu_of(0));
+	assert_int_equal(queue_of(1)->waiting, 1);
+	pass(cpu_of(1));
+	assert_ptr_equal(cpu_of(1)->curr, &sim[0].vcpu);
+}
+
 static void the_rate_limit_is_kept(void **state)
 {
 	make_machine(1);
@@ -751,6 +785,8 @@ int main(void)
 		TEST(a_capped_domain_that_sleeps_saves_little_up),
 		TEST(who_wakes_up_runs_within_a_millisecond),
 		TEST(who_was_charged_too_much_waits_and_is_counted_apart),
+		TEST(who_wakes_another_does_not_take_it_along),
+		TEST(an_idle_processor_takes_the_second),
 		TEST(the_rate_limit_is_kept),
 		TEST(a_yield_storm_starves_nobody),
 		TEST(a_wake_storm_starves_nobody),
