@@ -99,8 +99,8 @@ void apic_eoi(void)
 
 // -------------------------------------------------------------------- IPIs
 
-// Sending takes well under a microsecond; a local APIC that stays busy for
-// longer is broken, and waiting for ever would hide where.
+// For the one before. Sending takes well under a microsecond; a local APIC that
+// stays busy for longer is broken, and waiting for ever would hide where.
 static void icr_wait(void)
 {
 	for (u32 i = 0; i < 1000000; i++) {
@@ -122,9 +122,9 @@ static void icr_send(u32 apic_id, u32 command)
 		      (u64)apic_id << 32 | command);
 		return;
 	}
+	icr_wait();
 	mmio_write32(apic_regs + APIC_ICR_HIGH, apic_id << 24);
 	mmio_write32(apic_regs + APIC_ICR, command);
-	icr_wait();
 }
 
 void apic_send_ipi(u32 apic_id, u8 vector)
