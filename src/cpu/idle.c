@@ -5,14 +5,20 @@
 // idle for a few microseconds at a time. So a processor whose idle times are
 // that short looks out for work by itself before it halts; who has some for it
 // sees that and sends no interrupt. As soon as idle times are longer it stops
-// doing so. (The idea is that of Linux's haltpoll governor.)
+// doing so. (The idea is that of Linux's haltpoll governor.) It does not for the
+// sake of a device, whose interrupt comes in any case; where devices are emulated
+// it would even keep the emulator from its work. And only a processor whose
+// last idle time was long moves a timer that was armed too early: guests stop
+// theirs when they go idle and start it when they come back, and to follow that
+// in the hardware, each time, costs more than one interrupt for nothing.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 
 #include "hw/cpu.h"
 
 #define POLL_MIN_NS 5000ull
-#define POLL_MAX_NS 50000ull
+#define POLL_MAX_NS 200000ull
+#define LONG_NS 2000000ull
 
 // polls is cleared before pending is looked at for the last time; the others
 // set pending first and look at polls then.
@@ -24,13 +30,13 @@ static void poll(struct cpu *c, u64 until)
 	__atomic_store_n(&c->polls, false, __ATOMIC_SEQ_CST);
 }
 
-static u64 adapt(u64 poll_ns, u64 took)
+static u64 adapt(u64 poll_ns, u64 took, bool called)
 {
 	u64 more = max(2 * poll_ns, POLL_MIN_NS);
 
-	if (took <= poll_ns)
+	if (called && took <= poll_ns)
 		return poll_ns;
-	if (took <= POLL_MAX_NS)
+	if (called && took <= POLL_MAX_NS)
 		return min(more, POLL_MAX_NS);
 	return poll_ns > POLL_MIN_NS ? poll_ns / 2 : 0;
 }
@@ -64,11 +70,13 @@ void cpu_idle(struct cpu *c)
 {
 	u64 start = now_ns();
 
+	WRITE_ONCE(c->called, false);
 	if (c->poll_ns)
 		poll(c, start + c->poll_ns);
-	else
+	else if (c->idle_took_ns >= LONG_NS)
 		timer_settle();
 	if (!__atomic_load_n(&c->pending, __ATOMIC_SEQ_CST))
 		halt(c);
-	c->poll_ns = adapt(c->poll_ns, now_ns() - start);
+	c->idle_took_ns = now_ns() - start;
+	c->poll_ns = adapt(c->poll_ns, c->idle_took_ns, READ_ONCE(c->called));
 }

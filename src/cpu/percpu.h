@@ -79,6 +79,8 @@ struct cpu {
 	bool flushed_idle; // somebody had to wake us for a flush
 	bool polls; // looks at pending without being interrupted
 	u64 poll_ns; // how long it does, when idle
+	bool called; // another processor had work for it, since it is idle
+	u64 idle_took_ns; // how long it was idle the last time
 	u64 halted_ns; // in all, but for
 	u64 halted_since_ns; // ... the present time, 0 while awake
 

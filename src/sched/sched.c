@@ -36,8 +36,11 @@ u32 sched_ratelimit_us = 500;
 // One whose bits are set already has been told, or is on its way out.
 void sched_kick(struct cpu *c, u32 bits)
 {
-	u32 old = __atomic_fetch_or(&c->pending, bits, __ATOMIC_SEQ_CST);
+	u32 old;
 
+	if (c != cpu_this())
+		WRITE_ONCE(c->called, true);
+	old = __atomic_fetch_or(&c->pending, bits, __ATOMIC_SEQ_CST);
 	if (c == cpu_this() || (old & bits) == bits)
 		return;
 	if (!__atomic_load_n(&c->polls, __ATOMIC_SEQ_CST))
