@@ -15,8 +15,8 @@
 // Only what a paravirtual domain can be. -EINVAL.
 static bool config_valid(const struct xen_domctl_createdomain *a)
 {
-	return !(a->flags & ~XEN_DOMCTL_CDF_xs_domain) && !a->iommu_opts &&
-	       XEN_DOMCTL_GRANT_version(a->grant_opts) == 1 &&
+	return a->max_vcpus && !(a->flags & ~XEN_DOMCTL_CDF_xs_domain) &&
+	       !a->iommu_opts && XEN_DOMCTL_GRANT_version(a->grant_opts) == 1 &&
 	       !(a->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) &&
 	       !a->vmtrace_size && !a->cpupool_id && !a->arch.emulation_flags &&
 	       !(a->arch.misc_flags & ~XEN_X86_MSR_RELAXED);
@@ -24,7 +24,7 @@ static bool config_valid(const struct xen_domctl_createdomain *a)
 
 static u32 limit_or_default(i32 asked, u32 usual)
 {
-	return asked < 0 ? usual : min((u32)asked, usual);
+	return asked < 0 ? usual : (u32)asked;
 }
 
 // Ids go up and come round, so that the one of a domain that just ended is not

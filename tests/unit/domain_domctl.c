@@ -181,6 +181,9 @@ static void domains_get_ids_of_their_own(void **state)
 	assert_int_equal(created.max_vcpus, 3);
 	assert_int_equal(created.max_ports, 1024);
 	assert_int_equal(created.grant_frames, 64);
+	op.u.createdomain.max_grant_frames = 65; // more than there can be
+	assert_int_equal(call(XEN_DOMCTL_createdomain, 0), 0);
+	assert_int_equal(created.grant_frames, 65); // for mm to refuse
 	assert_int_equal(created.maptrack_frames, 7);
 	assert_false(created.privileged);
 }
@@ -194,6 +197,7 @@ static void what_cannot_be_is_not_created(void **state)
 #define REFUSED(field, value)          \
 	*c = good, c->field = (value), \
 	assert_int_equal(call(XEN_DOMCTL_createdomain, 9), -EINVAL)
+	REFUSED(max_vcpus, 0);
 	REFUSED(flags, XEN_DOMCTL_CDF_hvm);
 	REFUSED(flags, XEN_DOMCTL_CDF_vpmu);
 	REFUSED(flags, 1u << 31);
