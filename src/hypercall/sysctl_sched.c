@@ -48,6 +48,14 @@ static int pool_free(struct xen_sysctl_cpupool_op *a)
 	return bitmap_write(&a->cpumap, none, cpu_count());
 }
 
+// A domain is moved to where it is. -ESRCH no such domain, -ENOENT pool.
+static int pool_move(const struct xen_sysctl_cpupool_op *a)
+{
+	if (!domain_find(a->domid))
+		return -ESRCH;
+	return a->cpupool_id ? -ENOENT : 0;
+}
+
 // -EOPNOTSUPP: there is one pool for ever.
 int sysctl_pools(struct xen_sysctl *op)
 {
@@ -58,6 +66,8 @@ int sysctl_pools(struct xen_sysctl *op)
 		return pool_info(a);
 	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
 		return pool_free(a);
+	case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
+		return pool_move(a);
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -188,6 +188,8 @@ def test_top(dom0):
     ("xl rename one Domain-0", "already exists"),
     ("xl create /etc/xen/one", "already exists"),
     ("xl create /etc/xen/none", "."),
+    ("xl create /etc/xen/one 'name=\"two\"' max_grant_frames=65",
+     "Invalid argument"),
     ("xl pci-attach one 00:01.0", "error|assignable"),
 ])
 def test_refuses(dom0, command, says):
@@ -247,6 +249,7 @@ def test_date(dom0, xl):
 
 def test_cpupool_numa_split(xl):
     """Of one node: the pool gets the node's name, and that is all."""
+    xl("xl cpupool-migrate one Pool-0")
     xl("xl cpupool-numa-split")
     assert re.search(r"^Pool-node0 +2 +credit2 +y +2$",
                      xl("xl cpupool-list"), re.M)

@@ -106,6 +106,11 @@ void console_ring_forget(u32 pos)
 	ring_forget(&ring, pos);
 }
 
+struct domain *domain_find(domid_t id)
+{
+	return id == control.id ? &control : id == other.id ? &other : NULL;
+}
+
 struct domain *domain_next(domid_t id)
 {
 	return id == 0 ? &control : id <= 7 ? &other : NULL;

@@ -351,6 +351,13 @@ static void there_is_one_pool(void **state)
 	assert_int_equal(call(XEN_SYSCTL_cpupool_op), -ENOENT);
 	a->op = XEN_SYSCTL_CPUPOOL_OP_CREATE;
 	assert_int_equal(call(XEN_SYSCTL_cpupool_op), -EOPNOTSUPP);
+	a->op = XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN;
+	a->domid = other.id;
+	assert_int_equal(call(XEN_SYSCTL_cpupool_op), -ENOENT);
+	a->cpupool_id = 0;
+	assert_int_equal(call(XEN_SYSCTL_cpupool_op), 0);
+	a->domid = 8;
+	assert_int_equal(call(XEN_SYSCTL_cpupool_op), -ESRCH);
 }
 
 static int scheduler(u32 cmd, u32 us)
