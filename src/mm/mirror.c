@@ -145,6 +145,24 @@ static struct mirror *make(struct mirrors *s, struct vcpu *v)
 	return m;
 }
 
+// For debug builds: nobody wrote to v's root without telling us.
+static bool in_step(const struct mirror *m, struct vcpu *v)
+{
+	const u64 *from = mfn_virt(m->of);
+	bool same = true;
+
+	lock_get(&v->domain->lock);
+	for (u32 i = 0; i < ENTRIES && same; i++) {
+		u64 entry = READ_ONCE(from[i]);
+
+		if (maps_itself(m->of, entry))
+			entry = 0;
+		same = entry_is_ours(4, i) || m->l4[i] == mirrored(i, entry);
+	}
+	lock_put(&v->domain->lock);
+	return same;
+}
+
 mfn_t mirror_of(struct vcpu *v)
 {
 	struct mirrors *s = cpu_this()->mirrors;
@@ -156,6 +174,7 @@ mfn_t mirror_of(struct vcpu *v)
 			m = make(s, v);
 		s->last = (u32)(m - s->m);
 	}
+	assert(in_step(m, v));
 	return m->usable ? virt_mfn(m->l4) : MFN_NONE;
 }
 
