@@ -15,7 +15,8 @@ import pytest
 import image
 import machine
 from toolstack import (KERNEL, alive, attached, audit, config, fine,
-                       guest_initramfs, guest_up, toolstack)
+                       free_memory, guest_initramfs, guest_up, toolstack,
+                       until)
 
 pytestmark = pytest.mark.xdist_group("hostile")
 
@@ -37,6 +38,8 @@ PAIRS = [
     ("crash", "crash", "victim", "pass"),
 ]
 CYCLES = 200
+HOARDS = 4
+MOST_MIB = 6  # of the hypervisor's memory for a guest of one vCPU
 # What Debian's libxenguest unpacks; it was built without bzip2 and LZO.
 FORMATS = ["gzip", "lzma", "xz", "lz4", "zstd"]
 
@@ -103,6 +106,19 @@ def test_pair(dom0, one, first, two, second):
     ends = re.findall(r"^ENDED \d+ (\w+)", output, re.M)
     assert sorted(ends) == sorted(
         "poweroff" if w == "pass" else w for w in wanted), output
+
+
+def test_hoarding(dom0):
+    """What the hypervisor keeps for guests that ask for all there is, their
+    own memory apart, has a bound, and not a page of it stays."""
+    before = free_memory(dom0)
+    fine(dom0, "(domains -n %d -m 8 -c 1 -t 5 hoard >/tmp/hoard &)" % HOARDS)
+    until(dom0, "[ $(grep -c hoarding /tmp/hoard) -ge %d ]" % HOARDS, 60)
+    kept = (before - free_memory(dom0)) / HOARDS - 8
+    assert 0 <= kept <= MOST_MIB, kept
+    until(dom0, "grep -q ^DOMAINS /tmp/hoard", 120)
+    assert "DOMAINS left 0 lost 0 pages" in fine(dom0, "tail -n 1 /tmp/hoard")
+    audit(dom0)
 
 
 @pytest.mark.parametrize("how", FORMATS)

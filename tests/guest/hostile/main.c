@@ -403,14 +403,40 @@ static void use_up_memory(void)
 	check(got < start_info->nr_pages, "memory without end: 0x%lx", got);
 }
 
+static void use_up_grants(void)
+{
+	static u64 frames[1024];
+	struct gnttab_setup_table table = {.dom = DOMID_SELF};
+	u32 n = 1;
+
+	set_xen_guest_handle(table.frame_list, frames);
+	for (; n < ARRAY_SIZE(frames); n++) {
+		table.nr_frames = n;
+		if (grant_table_op(GNTTABOP_setup_table, &table, 1) ||
+		    table.status)
+			break;
+	}
+	check(n > 1 && n < ARRAY_SIZE(frames), "%u frames of grants", n);
+}
+
 static void exhaust(void)
 {
 	use_up_ports();
+	use_up_grants();
 	use_up_maps();
 	use_up_memory();
 	for (u64 i = 0; i < 64; i++)
 		vm_assist(VMASST_CMD_enable, (u32)i);
 	/* All of it is left to whoever ends us. */
+}
+
+/* For dom0 to see how much that was. */
+static void hoard(void)
+{
+	exhaust();
+	say("hoarding");
+	for (;;)
+		nap(SECOND);
 }
 
 // -------------------------------------------------------------------- floods
@@ -903,6 +929,7 @@ static const struct {
 	{"frames", frames},
 	{"giver", giver},
 	{"grants", grants},
+	{"hoard", hoard},
 	{"idle", idle},
 	{"keeper", keeper},
 	{"lender", lender},
