@@ -320,8 +320,9 @@ class Visit:
         for n in counts:
             start = t.m.now
             t.do("/lab/host more %s %d %d %d" % (
-                s.guest, self.options.guest_mem, running + 1, n), 120 * n)
-            self._until_up(n, (120 + 30 * n) * _patience(s))
+                s.guest, self.options.guest_mem, running + 1, n),
+                (120 + 15 * n) * _patience(s))
+            self._until_up(n, (120 + 15 * n) * _patience(s))
             took, new = t.m.now - start, n - running
             running = n
             self.findings.append({
