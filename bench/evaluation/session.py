@@ -52,7 +52,7 @@ class Options:
     #                            what is made once; 0 is no limit
     row_ms: int = 100
     idle: int = 4
-    guests: tuple = (1, 2, 8, 32)
+    guests: tuple = (1, 2, 8, 16)
     tcg_rounds: int = 1        # translation inside an emulator is that slow
     guests_tcg: int = 2
     guest_mem: int = 112
