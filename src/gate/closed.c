@@ -199,6 +199,63 @@ static bool wanted(const struct vcpu *v)
 	return false;
 }
 
+// ------------------------------------------------------ faults that need help
+
+// A page fault of a program mostly ends with an entry of a table, which is the
+// hypervisor's to write. Then it had better come by the hypervisor, too, so that
+// the kernel serves it on the full root from the start: there are two CR3 writes
+// either way, but its pages are filled into the TLB once. What the last faults
+// needed tells what the next will.
+#define SCORE_MAX 3
+#define SCORE_HELP 2
+
+static void learn(struct vcpu *v, u64 faults, bool asked)
+{
+	if (asked)
+		v->fault_score = (u8)min(v->fault_score + 1, SCORE_MAX);
+	else
+		v->fault_score -= (u8)min((u64)v->fault_score, faults);
+}
+
+static bool faults_need_help(const struct vcpu *v)
+{
+	return v->domain->gate == GATE_ADAPTIVE && v->fault_score >= SCORE_HELP;
+}
+
+static bool is_interrupt(const struct regs *r)
+{
+	return r->vector >= 32 && r->vector < 256;
+}
+
+static bool is_iret(const struct regs *r)
+{
+	return r->vector == VEC_SYSCALL && r->rax == __HYPERVISOR_iret;
+}
+
+// The guest comes with r. Its kernel was entered by `by`, and had come by
+// `faults` page faults without us.
+static void watch_faults(struct vcpu *v, const struct regs *r, u8 by,
+			 u64 faults)
+{
+	bool asks = by && !is_interrupt(r) && !is_iret(r);
+
+	if (by == GATE_BY_FAULT && faults) {
+		faults -= asks;
+		learn(v, faults, false);
+		if (asks)
+			learn(v, 1, true);
+		return;
+	}
+	learn(v, faults, false);
+	if (!v->fault_open)
+		return;
+	v->fault_asked |= asks;
+	if (by && is_iret(r)) {
+		learn(v, 1, v->fault_asked);
+		v->fault_open = false;
+	}
+}
+
 // ------------------------------------------------------- when it is possible
 
 static void tell(struct vcpu *v, const char *why)
@@ -252,7 +309,9 @@ static void fill_handlers(struct gate_ro *g, const struct vcpu *v)
 
 	g->syscall_rip = handler_ok(v->syscall.rip) ? v->syscall.rip : 0;
 	g->syscall_masks = v->syscall.mask_events;
-	g->fault_rip = handler_ok(pf->address) ? pf->address : 0;
+	g->fault_rip = handler_ok(pf->address) && !faults_need_help(v)
+			       ? pf->address
+			       : 0;
 	g->fault_masks = TRAP_MASKS(pf);
 }
 
@@ -358,10 +417,11 @@ void gate_leave(struct vcpu *v, struct regs *r)
 // ------------------------------------------------------------------- the way in
 
 // What was done without us, as if we had done it. Each word is read once.
-static void add_up(struct vcpu *v, struct gate_rw *w)
+static void add_up(struct vcpu *v, const struct regs *r, struct gate_rw *w)
 {
 	const struct gate_rw did = *(volatile struct gate_rw *)w;
 
+	watch_faults(v, r, (u8)did.in_kernel, did.faults);
 	v->in_kernel = (u8)did.in_kernel != 0;
 	v->kernel_ss = did.kernel_ss;
 	v->kernel_sp = did.kernel_sp;
@@ -401,13 +461,19 @@ void gate_entered(struct regs *r)
 {
 	struct cpu *c = cpu_this();
 	struct vcpu *v = c->curr;
+	bool fault;
 
 	if (v->closed) { // else it was on the full root
 		count(CNT_CR3);
 		count(CNT_CR3_GATE);
 	}
-	add_up(v, gate_rw(c->id));
+	add_up(v, r, gate_rw(c->id));
+	fault = !v->in_kernel && r->vector == VEC_PF;
 	handle(v, r);
+	if (fault && v->in_kernel) {
+		v->fault_open = true;
+		v->fault_asked = false;
+	}
 }
 
 // Nobody looks at what is pending on the way back from here.

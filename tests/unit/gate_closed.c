@@ -513,6 +513,59 @@ static void a_task_switch(void **state)
 	assert_int_equal(leave(), 0); // no program
 }
 
+// The guest comes by that vector, its kernel having been entered by `by`.
+static void comes(u64 by, u32 vector, u64 rax)
+{
+	gate_rw(0)->in_kernel = by;
+	frame.cs = by ? SEL_RING1_CS : SEL_USER_CS64;
+	frame.ss = by ? SEL_RING1_SS : SEL_USER_SS;
+	frame.vector = vector;
+	frame.rax = rax;
+	gate_entered(&frame);
+}
+
+static bool helps_with_faults(void)
+{
+	s.v->in_kernel = false;
+	assert_int_not_equal(leave(), 0);
+	return gate_ro(0)->fault_rip == 0;
+}
+
+// A fault served without us or after the kernel has asked us, told from the way
+// in; and one that came by us, told from the way back.
+static void faults_that_need_help(void **state)
+{
+	d->gate = GATE_ADAPTIVE;
+	for (u32 i = 0; i < 2; i++) {
+		assert_false(helps_with_faults());
+		gate_rw(0)->faults = 1;
+		comes(GATE_BY_FAULT, VEC_SYSCALL, __HYPERVISOR_mmu_update);
+	}
+	assert_true(helps_with_faults());
+	for (u32 i = 0; i < 5; i++) { // bounced, then the kernel asks
+		assert_true(helps_with_faults());
+		s.v->fault_open = true;
+		s.v->fault_asked = false;
+		comes(GATE_BY_SYSCALL, VEC_PF, 0);
+		comes(GATE_BY_SYSCALL, VEC_SYSCALL, __HYPERVISOR_iret);
+	}
+	assert_int_equal(s.v->fault_score, 3);
+	for (u32 i = 0; i < 2; i++) { // an interrupt is none of its doing
+		assert_true(helps_with_faults());
+		s.v->fault_open = true;
+		s.v->fault_asked = false;
+		comes(GATE_BY_SYSCALL, 48, 0);
+		comes(GATE_BY_SYSCALL, VEC_SYSCALL, __HYPERVISOR_iret);
+	}
+	assert_false(helps_with_faults());
+	gate_rw(0)->faults = ~0ull;
+	comes(GATE_BY_FAULT, VEC_SYSCALL, __HYPERVISOR_mmu_update);
+	assert_int_equal(s.v->fault_score, 1);
+	d->gate = GATE_ALWAYS;
+	s.v->fault_score = 3;
+	assert_false(helps_with_faults());
+}
+
 // Whoever runs next finds the entries that he needs.
 static void entries_go_with_the_domain(void **state)
 {
@@ -554,6 +607,7 @@ int main(void)
 		TEST(a_task_switch_is_noticed),
 		TEST(programs_and_kernel_until_it_asks),
 		TEST(a_task_switch),
+		TEST(faults_that_need_help),
 		TEST(entries_go_with_the_domain),
 		TEST(flips),
 	};
