@@ -5,12 +5,12 @@
 // idle for a few microseconds at a time. So a processor whose idle times are
 // that short looks out for work by itself before it halts; who has some for it
 // sees that and sends no interrupt. As soon as idle times are longer it stops
-// doing so. (The idea is that of Linux's haltpoll governor.) It does not for the
-// sake of a device, whose interrupt comes in any case; where devices are emulated
-// it would even keep the emulator from its work. And only a processor whose
-// last idle time was long moves a timer that was armed too early: guests stop
-// theirs when they go idle and start it when they come back, and to follow that
-// in the hardware, each time, costs more than one interrupt for nothing.
+// doing so. (The idea is that of Linux's haltpoll governor.) It does not for
+// the sake of a device, whose interrupt comes in any case; where devices are
+// emulated it would even keep the emulator from its work. And only a processor
+// whose last idle time was long moves a timer that was armed too early: guests
+// stop theirs when they go idle and start it when they come back, and to follow
+// that in the hardware, each time, costs more than one interrupt for nothing.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 

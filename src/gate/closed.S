@@ -58,8 +58,8 @@
 #define FAULT_FRAME (8*8)
 
 // RAX = where a frame of \bytes lies on the kernel's stack. The guest may write
-// to the word that says where that is, so it is found here whether that is above
-// the hypervisor's slots. Takes RDX.
+// to the word that says where that is, so it is found here whether that is
+// above the hypervisor's slots. Takes RDX.
 .macro kernel_frame bytes, else
 	mov	RW(GATE_RW_KERNEL_SP), %rax
 	and	$~15, %rax

@@ -202,10 +202,10 @@ static bool wanted(const struct vcpu *v)
 // ------------------------------------------------------ faults that need help
 
 // A page fault of a program mostly ends with an entry of a table, which is the
-// hypervisor's to write. Then it had better come by the hypervisor, too, so that
-// the kernel serves it on the full root from the start: there are two CR3 writes
-// either way, but its pages are filled into the TLB once. What the last faults
-// needed tells what the next will.
+// hypervisor's to write. Then it had better come by the hypervisor, too, so
+// that the kernel serves it on the full root from the start: there are two CR3
+// writes either way, but its pages are filled into the TLB once. What the last
+// faults needed tells what the next will.
 #define SCORE_MAX 3
 #define SCORE_HELP 2
 
@@ -296,7 +296,7 @@ static mfn_t usable_mirror(struct vcpu *v, const struct regs *r)
 	return m;
 }
 
-// ------------------------------------------------------------------ the way out
+// ---------------------------------------------------------------- the way out
 
 static bool handler_ok(u64 rip)
 {
@@ -414,7 +414,7 @@ void gate_leave(struct vcpu *v, struct regs *r)
 	go(c, r);
 }
 
-// ------------------------------------------------------------------- the way in
+// ----------------------------------------------------------------- the way in
 
 // What was done without us, as if we had done it. Each word is read once.
 static void add_up(struct vcpu *v, const struct regs *r, struct gate_rw *w)

@@ -405,9 +405,9 @@ void fair_balance(struct run_queue *q, u64 now)
 }
 
 // The first that waits where nobody runs is left: the processor has been called
-// for it. Who goes to sleep right after he has woken another would take that one
-// along, from a processor that wakes up for it in vain, and then be in its way
-// himself when it is his turn to be woken.
+// for it. Who goes to sleep right after he has woken another would take that
+// one along, from a processor that wakes up for it in vain, and then be in its
+// way himself when it is his turn to be woken.
 static struct vcpu *first_to_steal(const struct run_queue *q)
 {
 	return running(q) || !q->first ? q->first : queue_next(q->first);
