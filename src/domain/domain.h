@@ -139,8 +139,7 @@ struct vcpu {
 	// The closed gate (gate/closed.c).
 	bool closed; // it runs, or last ran, behind it
 	bool task_switch; // its kernel has just loaded a program's roots
-	bool fault_open; // its kernel serves a fault that came by C,
-	bool fault_asked; // and has needed the hypervisor for it
+	bool by_fault; // its kernel was entered by one, and has not asked for us
 	u8 fault_score; // how many of the last faults needed it, 0 to 3
 	u64 count[CNT_MAX]; // cpu/counters.h; by the processor it runs on
 };

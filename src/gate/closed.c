@@ -233,27 +233,20 @@ static bool is_iret(const struct regs *r)
 }
 
 // The guest comes with r. Its kernel was entered by `by`, and had come by
-// `faults` page faults without us.
+// `faults` page faults without us; the last of them, or one that came by us, it
+// may still be serving. Whether that one needs us is told by the first thing
+// the kernel does that is not for a device.
 static void watch_faults(struct vcpu *v, const struct regs *r, u8 by,
 			 u64 faults)
 {
-	bool asks = by && !is_interrupt(r) && !is_iret(r);
+	bool serves = by == GATE_BY_FAULT;
 
-	if (by == GATE_BY_FAULT && faults) {
-		faults -= asks;
-		learn(v, faults, false);
-		if (asks)
-			learn(v, 1, true);
-		return;
-	}
+	if (serves && faults)
+		faults--;
 	learn(v, faults, false);
-	if (!v->fault_open)
-		return;
-	v->fault_asked |= asks;
-	if (by && is_iret(r)) {
-		learn(v, 1, v->fault_asked);
-		v->fault_open = false;
-	}
+	if (serves && !is_interrupt(r))
+		learn(v, 1, !is_iret(r));
+	v->by_fault = by ? serves && is_interrupt(r) : r->vector == VEC_PF;
 }
 
 // ------------------------------------------------------- when it is possible
@@ -315,10 +308,17 @@ static void fill_handlers(struct gate_ro *g, const struct vcpu *v)
 	g->fault_masks = TRAP_MASKS(pf);
 }
 
+static u64 kernel_entered_by(const struct vcpu *v)
+{
+	if (!v->in_kernel)
+		return 0;
+	return v->by_fault ? GATE_BY_FAULT : GATE_BY_SYSCALL;
+}
+
 // What concerns the guest alone.
 static void fill_rw(struct gate_rw *w, const struct vcpu *v)
 {
-	w->in_kernel = v->in_kernel;
+	w->in_kernel = kernel_entered_by(v);
 	w->kernel_ss = v->kernel_ss;
 	w->kernel_sp = v->kernel_sp;
 }
@@ -461,19 +461,13 @@ void gate_entered(struct regs *r)
 {
 	struct cpu *c = cpu_this();
 	struct vcpu *v = c->curr;
-	bool fault;
 
 	if (v->closed) { // else it was on the full root
 		count(CNT_CR3);
 		count(CNT_CR3_GATE);
 	}
 	add_up(v, r, gate_rw(c->id));
-	fault = !v->in_kernel && r->vector == VEC_PF;
 	handle(v, r);
-	if (fault && v->in_kernel) {
-		v->fault_open = true;
-		v->fault_asked = false;
-	}
 }
 
 // Nobody looks at what is pending on the way back from here.

@@ -425,7 +425,7 @@ static void handlers_that_need_help(void **state)
 	assert_int_equal(gate_ro(0)->fault_rip, 0);
 }
 
-// ------------------------------------------------------- what is done without us
+// ----------------------------------------------------- what is done without us
 
 static void a_task_switch_is_noticed(void **state)
 {
@@ -544,18 +544,19 @@ static void faults_that_need_help(void **state)
 	assert_true(helps_with_faults());
 	for (u32 i = 0; i < 5; i++) { // bounced, then the kernel asks
 		assert_true(helps_with_faults());
-		s.v->fault_open = true;
-		s.v->fault_asked = false;
-		comes(GATE_BY_SYSCALL, VEC_PF, 0);
+		comes(0, VEC_PF, 0);
+		comes(GATE_BY_FAULT, VEC_PF, 0);
 		comes(GATE_BY_SYSCALL, VEC_SYSCALL, __HYPERVISOR_iret);
 	}
 	assert_int_equal(s.v->fault_score, 3);
 	for (u32 i = 0; i < 2; i++) { // an interrupt is none of its doing
 		assert_true(helps_with_faults());
-		s.v->fault_open = true;
-		s.v->fault_asked = false;
-		comes(GATE_BY_SYSCALL, 48, 0);
-		comes(GATE_BY_SYSCALL, VEC_SYSCALL, __HYPERVISOR_iret);
+		comes(0, VEC_PF, 0);
+		comes(GATE_BY_FAULT, 48, 0);
+		s.v->in_kernel = true;
+		assert_int_equal(leave(), 0);
+		assert_int_equal(gate_rw(0)->in_kernel, GATE_BY_FAULT);
+		comes(GATE_BY_FAULT, VEC_SYSCALL, __HYPERVISOR_iret);
 	}
 	assert_false(helps_with_faults());
 	gate_rw(0)->faults = ~0ull;
