@@ -93,18 +93,19 @@ static bool maps_itself(mfn_t table, u64 entry)
 	return (entry & PTE_P) && mfn_eq(entry_mfn(entry), table);
 }
 
-static u64 mirrored(u32 index, u64 entry)
+// What a copy of `table` holds for that entry of it.
+static u64 mirrored(mfn_t table, u32 index, u64 entry)
 {
+	if (maps_itself(table, entry))
+		return 0;
 	return index < USER_SLOTS ? entry : entry & ~(u64)PTE_US;
 }
 
 static void write_entry(struct mirror *m, u32 index, u64 entry)
 {
-	if (maps_itself(m->of, entry)) {
+	if (maps_itself(m->of, entry))
 		m->usable = false;
-		entry = 0;
-	}
-	entry = mirrored(index, entry);
+	entry = mirrored(m->of, index, entry);
 	if (m->l4[index] != entry)
 		WRITE_ONCE(m->l4[index], entry);
 }
@@ -152,13 +153,9 @@ static bool in_step(const struct mirror *m, struct vcpu *v)
 	bool same = true;
 
 	lock_get(&v->domain->lock);
-	for (u32 i = 0; i < ENTRIES && same; i++) {
-		u64 entry = READ_ONCE(from[i]);
-
-		if (maps_itself(m->of, entry))
-			entry = 0;
-		same = entry_is_ours(4, i) || m->l4[i] == mirrored(i, entry);
-	}
+	for (u32 i = 0; i < ENTRIES && same; i++)
+		same = entry_is_ours(4, i) ||
+		       m->l4[i] == mirrored(m->of, i, READ_ONCE(from[i]));
 	lock_put(&v->domain->lock);
 	return same;
 }

@@ -36,12 +36,13 @@ u32 sched_ratelimit_us = 500;
 // One whose bits are set already has been told, or is on its way out.
 void sched_kick(struct cpu *c, u32 bits)
 {
+	bool self = c == cpu_this();
 	u32 old;
 
-	if (c != cpu_this())
+	if (!self)
 		WRITE_ONCE(c->called, true);
 	old = __atomic_fetch_or(&c->pending, bits, __ATOMIC_SEQ_CST);
-	if (c == cpu_this() || (old & bits) == bits)
+	if (self || (old & bits) == bits)
 		return;
 	if (!__atomic_load_n(&c->polls, __ATOMIC_SEQ_CST))
 		apic_send_ipi(c->apic_id, VEC_IPI_KICK);
