@@ -116,8 +116,7 @@ SETTINGS = {
                       "dom0-gate=closed", counted=True),
     "adaptive": Control("adaptive-gate dom0", HV["ringfort"],
                         "dom0-gate=adaptive", counted=True),
-    "xen-guest": Guest("Xen guest", HV["xen"],
-                       "bootscrub=0"),
+    "xen-guest": Guest("Xen guest", HV["xen"], "bootscrub=0"),
     "guest": Guest("classic guest", HV["ringfort"], "gate=off",
                    counted=True),
     # An emulator's ring 1 does not hold (docs/gate.md): it has to insist.

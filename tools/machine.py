@@ -160,7 +160,8 @@ class Machine:
 
     def _kernel_options(self, append, modules):
         options = ["-kernel", self.hv,
-                   "-append", " ".join(["console=com1", *EXTRA, append]).strip()]
+                   "-append",
+                   " ".join(["console=com1", *EXTRA, append]).strip()]
         if modules:
             options += ["-initrd", ",".join(
                 (path + " " + words).strip().replace(",", ",,")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The way out to the guest. Rare work is announced by bits in cpu->pending, so
-// the common way is a few tests. This is also the only place where one vCPU gives
-// way to another, and where an idle processor waits.
+// the common way is a few tests. This is also the only place where one vCPU
+// gives way to another, and where an idle processor waits.
 #include "cpu/cpu.h"
 #include "cpu/priv.h"
 

@@ -152,8 +152,8 @@ static void star_write(struct cpu *c, u16 user)
 	wrmsr(MSR_STAR, (u64)user << 48 | (u64)SEL_HV_CS << 32);
 }
 
-// SYSRET serves two: programs behind an open gate (entry.S, if_sysret_does), and
-// guest kernels in ring 3.
+// SYSRET serves two: programs behind an open gate (entry.S, if_sysret_does),
+// and guest kernels in ring 3.
 void star_load(const struct vcpu *v)
 {
 	struct cpu *c = cpu_this();

@@ -2,12 +2,13 @@
 // flags: -m32 -nostdlib -ffreestanding -fno-pic -no-pie -mno-sse
 // flags: -fno-stack-protector -fcf-protection=none
 //
-// compat: a 32-bit program, without a C library, since none is installed for it.
-// Makes system calls by INT 0x80 and by the vDSO's way, which is SYSCALL or
+// compat: a 32-bit program, without a C library, since none is installed for
+// it. Makes system calls by INT 0x80 and by the vDSO's way, which is SYSCALL or
 // SYSENTER as the processor has it; plain, single-stepped, with six arguments,
-// interrupted by signals, with flags that the kernel must not have; and SYSENTER
-// where the vDSO does not use it. Prints a line for each thing that is wrong, then
-// "COMPAT by SYSCALL done 0", or SYSENTER or INT80, and the number of them.
+// interrupted by signals, with flags that the kernel must not have; and
+// SYSENTER where the vDSO does not use it. Prints a line for each thing that is
+// wrong, then "COMPAT by SYSCALL done 0", or SYSENTER or INT80, and the number
+// of them.
 
 #define SYS_exit 1
 #define SYS_fork 2
@@ -36,7 +37,7 @@ typedef unsigned int u32;
 static u32 vdso_entry;
 static int wrong;
 
-// ------------------------------------------------------------------ the ways in
+// ----------------------------------------------------------------- the ways in
 
 static int by_int80(int nr, u32 a, u32 b, u32 c, u32 d, u32 e)
 {
@@ -288,7 +289,7 @@ static void forks(way call)
 	}
 }
 
-// ---------------------------------------------------------------- which way it is
+// ------------------------------------------------------------- which way it is
 
 static const char *vdso_way(void)
 {

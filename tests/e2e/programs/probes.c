@@ -2,10 +2,11 @@
 //
 // probes: breakpoints in the kernel's own text and in programs, as its tracing
 // sets them. INT3 at several instructions of a system call and at its return;
-// breakpoints of the processor on the kernel's code, and on memory that the kernel
-// writes to; an INT3 in this program, whose instruction is then single-stepped
-// elsewhere. Each must be met as often as the system call is made. Prints a line
-// for each thing that is wrong, then "PROBES done N" with their number.
+// breakpoints of the processor on the kernel's code, and on memory that the
+// kernel writes to; an INT3 in this program, whose instruction is then
+// single-stepped elsewhere. Each must be met as often as the system call is
+// made. Prints a line for each thing that is wrong, then "PROBES done N" with
+// their number.
 
 #define _GNU_SOURCE
 #include <elf.h>
@@ -80,8 +81,8 @@ static long met(const char *profile, const char *prefix)
 	return count;
 }
 
-// Wherever an instruction begins; the kernel refuses the other places. The first
-// ones may be the tracer's own, which it uses without a breakpoint.
+// Wherever an instruction begins; the kernel refuses the other places. The
+// first ones may be the tracer's own, which it uses without a breakpoint.
 static void in_the_kernel(void)
 {
 	char text[128];

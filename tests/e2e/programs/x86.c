@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // x86: what programs may do that is awkward for whoever stands between them and
-// the processor: flags at a system call, descriptors of their own, returning from
-// a signal to odd segments, watchpoints behind MOV SS, and vector registers under
-// load. Prints a line for each thing that is not as on bare hardware, then
-// "X86 done N" with their number.
+// the processor: flags at a system call, descriptors of their own, returning
+// from a signal to odd segments, watchpoints behind MOV SS, and vector
+// registers under load. Prints a line for each thing that is not as on bare
+// hardware, then "X86 done N" with their number.
 
 #define _GNU_SOURCE
 #include <asm/ldt.h>
@@ -106,8 +106,8 @@ static void flags(void)
 	signal(SIGTRAP, SIG_DFL);
 }
 
-// Nothing for a program of 64 bits: it does not come back from it, if it comes as
-// far as the kernel at all.
+// Nothing for a program of 64 bits: it does not come back from it, if it comes
+// as far as the kernel at all.
 static void sysenter(void)
 {
 	const unsigned long set[] = {0, FLAG_TF, FLAG_NT,
@@ -230,7 +230,7 @@ static void descriptors(void)
 	signal(SIGBUS, SIG_DFL);
 }
 
-// ---------------------------------------------------- returning to odd segments
+// --------------------------------------------------- returning to odd segments
 
 static struct {
 	unsigned long cs, ss, rip, rsp; // to return to

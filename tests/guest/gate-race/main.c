@@ -18,8 +18,8 @@
 // gate for want of a page (the open one shows its kernel all memory); each
 // crossing arrives as it was made; the program reads what is mapped or gets a
 // fault, and in the upper half always a fault; the second sees an entry at once
-// that it added, and after a flush none that it removed. Where dom0 has one vCPU
-// only the verdict is skip.
+// that it added, and after a flush none that it removed. Where dom0 has one
+// vCPU only the verdict is skip.
 
 #include "guest.h"
 #include "place.h"

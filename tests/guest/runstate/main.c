@@ -7,13 +7,13 @@
 // mapped in whatever address space is loaded, which must be tolerated.
 //
 // Provoked by registering an area, blocking and running; asking for the same by
-// call; the update flag of vm_assist; an address that gets unmapped; a second vCPU
-// that takes the processor away as much as it can. Expected
-// (abi.md 3.5, 4.6): state is running; entry time and the four sums agree with
-// the call and only grow; blocked time grows over a block; with the assist, bit
-// 63 of the entry time is clear when we look; an unmapped area harms nothing; what
-// a vCPU had and what was stolen from it are together the time that went by, and
-// what was stolen the other one had, within 0.5 %.
+// call; the update flag of vm_assist; an address that gets unmapped; a second
+// vCPU that takes the processor away as much as it can. Expected (abi.md 3.5,
+// 4.6): state is running; entry time and the four sums agree with the call and
+// only grow; blocked time grows over a block; with the assist, bit 63 of the
+// entry time is clear when we look; an unmapped area harms nothing; what a vCPU
+// had and what was stolen from it are together the time that went by, and what
+// was stolen the other one had, within 0.5 %.
 
 #include "guest.h"
 #include "second.h"

@@ -7,18 +7,18 @@
 // all. Linux takes the user's RIP and RFLAGS from the frame, and also expects
 // CS and SS to be the flat user selectors that it compares with.
 //
-// Provoked by user contexts: 64-bit `syscall` with several flags, and at the end
-// of the lower half; the same with a masking callback; `int 0x80` and `int n`
-// through trap entries of DPL 0 and 3; compat-mode `int 0x80`, `syscall` and
+// Provoked by user contexts: 64-bit `syscall` with several flags, and at the
+// end of the lower half; the same with a masking callback; `int 0x80` and `int
+// n` through trap entries of DPL 0 and 3; compat-mode `int 0x80`, `syscall` and
 // `sysenter` where the CPU and the hypervisor have them. Expected (abi.md 3.1):
-// CS 0xe033 (0xe023 for compat), SS 0xe02b, RIP behind the instruction, also where
-// that is no address any more, RCX and R11 pushed as the CPU leaves them (RIP and
-// RFLAGS), the direction flag of the caller in RFLAGS (the handler's own is not
-// defined: Xen leaves it as it was), and so its TF, NT and AC, of which the
-// handler has none, also by SYSENTER, which clears none of them; a trap entry of
-// DPL 0 gives the user a #GP of the vector's IDT error code (TCG has 16n+2 in
-// place of 8n+2, README of the oracle; Xen then looks at the wrong entry, so
-// vectors are chosen apart).
+// CS 0xe033 (0xe023 for compat), SS 0xe02b, RIP behind the instruction, also
+// where that is no address any more, RCX and R11 pushed as the CPU leaves them
+// (RIP and RFLAGS), the direction flag of the caller in RFLAGS (the handler's
+// own is not defined: Xen leaves it as it was), and so its TF, NT and AC, of
+// which the handler has none, also by SYSENTER, which clears none of them; a
+// trap entry of DPL 0 gives the user a #GP of the vector's IDT error code (TCG
+// has 16n+2 in place of 8n+2, README of the oracle; Xen then looks at the wrong
+// entry, so vectors are chosen apart).
 
 #include "guest.h"
 
