@@ -17,8 +17,8 @@ static int change(struct rangeset *s, u64 first, u64 last, bool allow)
 		     : rangeset_remove(s, first, last);
 }
 
-// -EINVAL beyond the processor's addresses, -EPERM not the caller's to give,
-// -ENOMEM.
+// -EINVAL beyond the processor's addresses, -EPERM not the caller's to give, or
+// nobody's, -ENOMEM.
 int domctl_iomem(const struct domctl *c)
 {
 	const struct xen_domctl_iomem_permission *a =
@@ -27,7 +27,8 @@ int domctl_iomem(const struct domctl *c)
 
 	if (last < first || last >> (cpu_features.phys_bits - PAGE_SHIFT))
 		return -EINVAL;
-	if (!rangeset_has(c->caller->domain->iomem, first, last))
+	if (!rangeset_has(c->caller->domain->iomem, first, last) ||
+	    (a->allow_access && iomem_kept(first, last)))
 		return -EPERM;
 	return change(c->d->iomem, first, last, a->allow_access);
 }

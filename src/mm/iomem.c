@@ -30,25 +30,31 @@ void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule)
 	lock_put(&rules_lock);
 }
 
-static bool has_rule(mfn_t mfn, enum iomem_rule rule)
+// For one of the frames from first to last, that included.
+static bool has_rule(u64 first, u64 last, enum iomem_rule rule)
 {
 	u32 n = __atomic_load_n(&rule_count, __ATOMIC_ACQUIRE);
 
 	for (u32 i = 0; i < n; i++)
-		if (mfn.n >= rules[i].first && mfn.n < rules[i].end &&
+		if (last >= rules[i].first && first < rules[i].end &&
 		    rules[i].rule == rule)
 			return true;
 	return false;
 }
 
+bool iomem_kept(u64 first, u64 last)
+{
+	return has_rule(first, last, IOMEM_NEVER);
+}
+
 bool iomem_read_only(mfn_t mfn)
 {
-	return has_rule(mfn, IOMEM_READ_ONLY);
+	return has_rule(mfn.n, mfn.n, IOMEM_READ_ONLY);
 }
 
 bool iomem_allowed(const struct domain *d, mfn_t mfn)
 {
-	if (has_rule(mfn, IOMEM_NEVER))
+	if (iomem_kept(mfn.n, mfn.n))
 		return false;
 	return d->privileged ||
 	       (d->iomem && rangeset_has(d->iomem, mfn.n, mfn.n));

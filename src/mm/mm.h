@@ -208,6 +208,8 @@ u64 *percpu_pte(u64 va);
 // Boot-time and dom0 checks: may d map this non-RAM frame?
 bool iomem_allowed(const struct domain *d, mfn_t mfn);
 bool iomem_read_only(mfn_t mfn);
+// One of the frames from first to last (that included) is for no guest.
+bool iomem_kept(u64 first, u64 last);
 // Marks device frames that no guest may map (APICs) or only read-only.
 enum iomem_rule { IOMEM_NEVER, IOMEM_READ_ONLY };
 void iomem_restrict(mfn_t first, u64 frames, enum iomem_rule rule);

@@ -609,6 +609,13 @@ static int ports(u32 first, u32 n, bool allow)
 	return call(XEN_DOMCTL_ioport_permission, 5);
 }
 
+#define KEPT 0xf8000ull // what nobody may map
+
+bool iomem_kept(u64 first, u64 last)
+{
+	return first <= KEPT && last >= KEPT;
+}
+
 static int frames(u64 first, u64 n, bool allow)
 {
 	op.u.iomem_permission =
@@ -632,6 +639,10 @@ static void only_what_one_has_can_be_given(void **state)
 	assert_int_equal(frames(0xf0000, 16, true), 0);
 	assert_true(rangeset_has(guest.iomem, 0xf0000, 0xf000f));
 	assert_int_equal(frames(0xfffff, 2, true), -EPERM);
+	assert_int_equal(frames(KEPT - 4, 5, true), -EPERM);
+	assert_false(rangeset_has(guest.iomem, KEPT - 4, KEPT - 4));
+	assert_int_equal(frames(KEPT - 4, 4, true), 0);
+	assert_int_equal(frames(KEPT - 4, 5, false), 0); // taking is no harm
 	assert_int_equal(frames(0xf0000, 0, true), -EINVAL);
 	assert_int_equal(frames(~0ull, 2, true), -EINVAL);
 	assert_int_equal(frames(1ull << 28, 1, true), -EINVAL);

@@ -396,6 +396,10 @@ static void device_frames(void **state)
 	assert_true(iomem_allowed(domain_find(0), MFN(0xfeb00)));
 	assert_true(iomem_read_only(MFN(0xfeb00)));
 	assert_false(iomem_read_only(MFN(0xfed00)));
+	assert_true(iomem_kept(0xfed00, 0xfee00));
+	assert_true(iomem_kept(0xfee00, 0xfef00));
+	assert_false(iomem_kept(0xfeb00, 0xfedff));
+	assert_false(iomem_kept(0xfee01, 0xfef00));
 	assert_false(iomem_allowed(d, MFN(0xfed00)));
 	d->iomem = (struct rangeset *)0xfed00;
 	assert_true(iomem_allowed(d, MFN(0xfed00)));
