@@ -32,7 +32,8 @@ PHDRS {
 	*/mm/va_update.o(sections) */mm/mmu_update.o(sections) \
 	*/mm/change.o(sections) */mm/entry.o(sections) \
 	*/mm/ptwr.o(sections) */cpu/decode.o(sections) \
-	*/cpu/bounce.o(sections) */mm/table.o(sections)
+	*/cpu/bounce.o(sections) */mm/table.o(sections) \
+	*/mm/mirror.o(sections) */gate/closed.o(sections)
 
 // Of these the hottest come first, as they call each other: a hypercall that
 // changes a page table, and a write to one. Those that are marked as hot stand

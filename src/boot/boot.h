@@ -79,6 +79,7 @@ struct boot_options {
 	u32 dom0_max_vcpus; // 0 = not given
 	char dom0_gate[16]; // "", off, open... (docs/gate.md)
 	char gate[24]; // "", off, adaptive, on... (docs/gate.md)
+	bool two_roots; // root-sharing=off: test aid
 	bool noreboot; // on fatal errors: halt instead of restart
 	bool nosmp;
 	u32 maxcpus; // 0 = all

@@ -47,6 +47,7 @@ static const struct option options[] = {
 	FIELD("nosmp", OPT_FLAG, nosmp),
 	FIELD("pit", OPT_FLAG_INVERTED, no_pit),
 	{"placeholder", OPT_IGNORED, 0, 0},
+	FIELD("root-sharing", OPT_FLAG_INVERTED, two_roots),
 	FIELD("sched", OPT_TEXT, sched),
 	FIELD("watchdog", OPT_FLAG, watchdog),
 	FIELD("watchdog_timeout", OPT_NUMBER, watchdog_timeout),

@@ -106,6 +106,7 @@ void percpu_setup(u32 cpu, u32 apic_id, u32 acpi_id)
 	c->acpi_id = acpi_id;
 	tss->iomap_base = sizeof(*tss); // behind the limit: no port is open
 	gdt_fill((u64 *)(base + PERCPU_GDT + GDT_PAGE_AT), tss);
+	root_init_cpu(c);
 	gate_init_cpu(c);
 	cpu_count_add(cpu);
 }

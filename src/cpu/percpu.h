@@ -68,7 +68,7 @@ struct cpu {
 	u64 xcr0; // what XCR0 holds, 0 without XSAVE
 	u64 tsc_aux; // what the MSR holds
 
-	struct mirrors *mirrors; // for the closed gate (mm/mirror.c), or 0
+	struct mirrors *mirrors; // copies of roots (mm/mirror.c), or 0
 	bool closed; // the closed gate's tables and entries are loaded
 
 	u32 flush_stamp; // tlb clock value of our last full flush

@@ -111,8 +111,12 @@ static void guest_page_fault(struct vcpu *v, struct regs *r)
 		return;
 	if (unlikely(v->domain->dirty) && shadow_fault(v, addr, (u32)r->error))
 		return;
+	if (root_fault(v, addr, (u32)r->error))
+		return;
 	if (v->in_kernel && (r->error & (write | PFEC_RSVD)) == write &&
 	    ptwr_fault(v, r, addr))
+		return;
+	if (root_fault_again(v, addr, (u32)r->error))
 		return;
 	bounce_page_fault(v, r, addr, r->error);
 }

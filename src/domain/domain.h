@@ -95,7 +95,7 @@ struct vcpu {
 	// Roots: each holds a type reference of level 4, or is MFN_NONE.
 	mfn_t kernel_root;
 	mfn_t user_root;
-	struct root_pair pair[ROOT_PAIRS]; // for gates only
+	struct root_pair pair[ROOT_PAIRS]; // compared lately
 	u64 users_version; // root_version for which users may run on the kernel
 		// root as it is; 0: not known to (gate/fast.inc asks)
 	u64 undo_mfn[2]; // page tables still to be undone (mm/undo.c), 0: none
@@ -139,8 +139,8 @@ struct vcpu {
 	// The closed gate (gate/closed.c).
 	bool closed; // it runs, or last ran, behind it
 	bool task_switch; // its kernel has just loaded a program's roots
-	bool by_fault; // its kernel was entered by one, and has not asked for us
-	u8 fault_score; // how many of the last faults needed it, 0 to 3
+	u8 help_score; // how often its kernel has needed us lately, 0 to 3
+	u64 traps_learnt, help_learnt; // what that was made of already
 	u64 count[CNT_MAX]; // cpu/counters.h; by the processor it runs on
 };
 

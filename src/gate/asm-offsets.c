@@ -72,8 +72,6 @@ void asm_offsets(void)
 	OFFSET(GATE_RW_STACK_SWITCHES, struct gate_rw, stack_switches);
 	OFFSET(GATE_RW_SEGMENT_BASES, struct gate_rw, segment_bases);
 	EMIT(GATE_STACK_BYTES, GATE_STACK_BYTES);
-	EMIT(GATE_BY_SYSCALL, GATE_BY_SYSCALL);
-	EMIT(GATE_BY_FAULT, GATE_BY_FAULT);
 
 	OFFSET(CPU_GUEST_RSP, struct cpu, guest_rsp);
 	OFFSET(CPU_STACK_TOP, struct cpu, stack_top);

@@ -160,7 +160,7 @@ touch_syscall_end:
 	mov	RO(GATE_RO_SYSCALL_MASKS), %al
 	mov	%al, INFO_MASK(%rdx)
 	swapgs
-	movq	$GATE_BY_SYSCALL, RW(GATE_RW_IN_KERNEL)
+	movq	$1, RW(GATE_RW_IN_KERNEL)
 	incq	RW(GATE_RW_SYSCALLS)
 	mov	RW(GATE_RW_RDX), %rdx
 	mov	RW(GATE_RW_RAX), %rax
@@ -400,7 +400,7 @@ touch_fault_end:
 	andl	$~BOUNCE_CLEARED, F_RFLAGS(%rsp)
 	movq	$SEL_RING1_SS, F_SS(%rsp)
 	swapgs
-	movq	$GATE_BY_FAULT, RW(GATE_RW_IN_KERNEL)
+	movq	$1, RW(GATE_RW_IN_KERNEL)
 	incq	RW(GATE_RW_FAULTS)
 	mov	RW(GATE_RW_RDX), %rdx
 	mov	RW(GATE_RW_RAX), %rax

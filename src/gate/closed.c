@@ -120,7 +120,7 @@ void gate_init_cpu(struct cpu *c)
 	if (!gate_asked_for())
 		return;
 	if (!map_data(base + PERCPU_CLOSED_RW) ||
-	    !map_data(base + PERCPU_CLOSED_IDT) || !mirror_init(c))
+	    !map_data(base + PERCPU_CLOSED_IDT) || !mirror_init(c, MIRROR_GATE))
 		panic("no memory for the closed gate of a processor");
 	map_text(base + PERCPU_CLOSED_TEXT);
 	fill_idt(c->id);
@@ -169,17 +169,61 @@ static void use_entries(struct cpu *c, bool closed)
 
 // ------------------------------------------------------------------- when
 
+// How often a kernel that a program entered needed the hypervisor before it went
+// back, of the last few times.
+#define HELP_MAX 3u
+#define HELP_OFTEN 2u
+
+// What the gate's own entries cannot do. Compared only: it need not be a sum of
+// anything.
+static u64 helped(const struct vcpu *v)
+{
+	const u64 *n = v->count;
+
+	return v->hypercalls + n[CNT_PTWR] -
+	       n[CNT_HYPERCALL + __HYPERVISOR_iret] -
+	       n[CNT_HYPERCALL + __HYPERVISOR_stack_switch] -
+	       n[CNT_HYPERCALL + __HYPERVISOR_set_segment_base];
+}
+
+// A program goes on: what came of its entries to the kernel since the last time
+// that one went on by C.
+static void learn(struct vcpu *v)
+{
+	u64 entries = v->traps_seen - v->traps_learnt, help = helped(v);
+	u32 score = v->help_score;
+
+	v->traps_learnt = v->traps_seen;
+	if (!entries)
+		return;
+	if (help != v->help_learnt) {
+		score = min(score + 1, HELP_MAX);
+		entries--;
+	}
+	v->help_learnt = help;
+	v->help_score = (u8)(score - min((u64)score, entries));
+}
+
 // Behind the gate a program's kernel needs no CR3 write until it needs the
-// hypervisor. Then the full root is loaded, and adaptive lets the kernel stay
-// on it, in classic mode: so no further call costs any, and the way back to the
-// program one, which classic mode pays there too. When it switches to another
-// program that way is near: what the kernel still does for that one it had
-// better do where the program will run, or both fill the TLB, and the rest of
-// the switch needs no help there.
+// hypervisor; then there are two, in and out. With a root that both share in
+// classic mode there is one, always. So adaptive has programs behind the gate
+// while their kernel mostly can do without us.
+static bool shares(const struct vcpu *v)
+{
+	return v->help_score >= HELP_OFTEN && mirror_shares(cpu_this());
+}
+
+// A kernel that came by the gate and needs us is on the full root, and adaptive
+// lets it stay there, in classic mode: so no further call costs any, and the way
+// back to the program one. When it switches to another program that way is near:
+// what the kernel still does for that one it had better do where the program
+// will run, or both fill the TLB, and the rest of the switch needs no help
+// there.
 static bool stays(const struct vcpu *v)
 {
-	return v->domain->gate == GATE_ADAPTIVE && v->in_kernel &&
-	       !v->task_switch;
+	if (v->domain->gate != GATE_ADAPTIVE)
+		return false;
+	return shares(v) || (v->in_kernel && !v->task_switch);
 }
 
 static bool wanted(const struct vcpu *v)
@@ -197,56 +241,6 @@ static bool wanted(const struct vcpu *v)
 		return !v->closed;
 	}
 	return false;
-}
-
-// ------------------------------------------------------ faults that need help
-
-// A page fault of a program mostly ends with an entry of a table, which is the
-// hypervisor's to write. Then it had better come by the hypervisor, too, so
-// that the kernel serves it on the full root from the start: there are two CR3
-// writes either way, but its pages are filled into the TLB once. What the last
-// faults needed tells what the next will.
-#define SCORE_MAX 3
-#define SCORE_HELP 2
-
-static void learn(struct vcpu *v, u64 faults, bool asked)
-{
-	if (asked)
-		v->fault_score = (u8)min(v->fault_score + 1, SCORE_MAX);
-	else
-		v->fault_score -= (u8)min((u64)v->fault_score, faults);
-}
-
-static bool faults_need_help(const struct vcpu *v)
-{
-	return v->domain->gate == GATE_ADAPTIVE && v->fault_score >= SCORE_HELP;
-}
-
-static bool is_interrupt(const struct regs *r)
-{
-	return r->vector >= 32 && r->vector < 256;
-}
-
-static bool is_iret(const struct regs *r)
-{
-	return r->vector == VEC_SYSCALL && r->rax == __HYPERVISOR_iret;
-}
-
-// The guest comes with r. Its kernel was entered by `by`, and had come by
-// `faults` page faults without us; the last of them, or one that came by us, it
-// may still be serving. Whether that one needs us is told by the first thing
-// the kernel does that is not for a device.
-static void watch_faults(struct vcpu *v, const struct regs *r, u8 by,
-			 u64 faults)
-{
-	bool serves = by == GATE_BY_FAULT;
-
-	if (serves && faults)
-		faults--;
-	learn(v, faults, false);
-	if (serves && !is_interrupt(r))
-		learn(v, 1, !is_iret(r));
-	v->by_fault = by ? serves && is_interrupt(r) : r->vector == VEC_PF;
 }
 
 // ------------------------------------------------------- when it is possible
@@ -302,23 +296,14 @@ static void fill_handlers(struct gate_ro *g, const struct vcpu *v)
 
 	g->syscall_rip = handler_ok(v->syscall.rip) ? v->syscall.rip : 0;
 	g->syscall_masks = v->syscall.mask_events;
-	g->fault_rip = handler_ok(pf->address) && !faults_need_help(v)
-			       ? pf->address
-			       : 0;
+	g->fault_rip = handler_ok(pf->address) ? pf->address : 0;
 	g->fault_masks = TRAP_MASKS(pf);
-}
-
-static u64 kernel_entered_by(const struct vcpu *v)
-{
-	if (!v->in_kernel)
-		return 0;
-	return v->by_fault ? GATE_BY_FAULT : GATE_BY_SYSCALL;
 }
 
 // What concerns the guest alone.
 static void fill_rw(struct gate_rw *w, const struct vcpu *v)
 {
-	w->in_kernel = kernel_entered_by(v);
+	w->in_kernel = v->in_kernel;
 	w->kernel_ss = v->kernel_ss;
 	w->kernel_sp = v->kernel_sp;
 }
@@ -337,7 +322,7 @@ static void fill(struct cpu *c, struct vcpu *v, mfn_t mirror)
 {
 	struct gate_ro *g = gate_ro(c->id);
 
-	g->full_cr3 = mfn_maddr(v->kernel_root);
+	g->full_cr3 = mfn_maddr(root_full(v));
 	g->guest_cr3 = mfn_maddr(mirror);
 	g->users_ok = !mfn_is_none(v->user_root);
 	g->iret_ok = !v->nmi_masked;
@@ -393,12 +378,15 @@ static void fill_full(struct cpu *c, const struct vcpu *v)
 void gate_leave(struct vcpu *v, struct regs *r)
 {
 	struct cpu *c = cpu_this();
-	mfn_t mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;
+	mfn_t mirror;
 
+	if (!v->in_kernel)
+		learn(v);
+	mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;
 	v->task_switch = false;
 	if (mfn_is_none(mirror)) {
 		leave_classic(v, r);
-		if (c->closed && stays(v))
+		if (c->closed && v->in_kernel && stays(v))
 			fill_full(c, v);
 		else
 			use_entries(c, false);
@@ -417,11 +405,10 @@ void gate_leave(struct vcpu *v, struct regs *r)
 // ----------------------------------------------------------------- the way in
 
 // What was done without us, as if we had done it. Each word is read once.
-static void add_up(struct vcpu *v, const struct regs *r, struct gate_rw *w)
+static void add_up(struct vcpu *v, struct gate_rw *w)
 {
 	const struct gate_rw did = *(volatile struct gate_rw *)w;
 
-	watch_faults(v, r, (u8)did.in_kernel, did.faults);
 	v->in_kernel = (u8)did.in_kernel != 0;
 	v->kernel_ss = did.kernel_ss;
 	v->kernel_sp = did.kernel_sp;
@@ -466,7 +453,7 @@ void gate_entered(struct regs *r)
 		count(CNT_CR3);
 		count(CNT_CR3_GATE);
 	}
-	add_up(v, r, gate_rw(c->id));
+	add_up(v, gate_rw(c->id));
 	handle(v, r);
 }
 

@@ -33,15 +33,11 @@ struct gate_ro {
 // for what concerns the guest alone.
 struct gate_rw {
 	u64 rsp, rax, rcx, rdx, r11, cr2; // parked for some instructions
-	u64 in_kernel; // 0: a program runs, else what its kernel was entered by
+	u64 in_kernel; // 0: a program runs
 	u64 kernel_ss, kernel_sp; // as of the last stack_switch
 	// Done without the hypervisor:
 	u64 syscalls, faults, irets, stack_switches, segment_bases;
 };
-
-// Entries of its kernel, in in_kernel.
-#define GATE_BY_SYSCALL 1 // or in any other way than the next
-#define GATE_BY_FAULT 2
 
 #define GATE_STACK_BYTES 512
 #define GATE_STACKS 5 // the first for TSS.RSP0, then one for each IST

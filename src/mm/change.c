@@ -62,7 +62,7 @@ static int change_any(struct vcpu *v, const struct map_ask *ask,
 		WRITE_ONCE(*entry, value);
 	if (c->level == 4) {
 		mirror_entry_written(c->table, c->index, value);
-		root_entry_written(ask->d, c->table, c->index);
+		root_entry_written(ask->d, c->table, c->index, value);
 	}
 	shadow_entry_gone(ask->d, c->table, c->index);
 	drop(v, c->level, c->table, old, value);

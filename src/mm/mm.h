@@ -227,10 +227,19 @@ u64 m2p_get(mfn_t mfn);
 // gate not even the M2P is for the guest's users.
 void l4_init_hv_slots(u64 *l4, bool open_gate);
 
+// Makes what processor c needs for programs that share their kernel's root in
+// classic mode, if they may. Panics without memory.
+void root_init_cpu(struct cpu *c);
 // Loads vcpu v's root for its present mode (v->in_kernel) into CR3, counted.
 void root_load(struct vcpu *v);
 // v's mode has changed: the same, unless that root is loaded already.
 void root_switch(struct vcpu *v);
+// The root on which the hypervisor works for v while v is behind a closed gate.
+mfn_t root_full(struct vcpu *v);
+// A fault of v at va that is none if it is tried again, which should be done
+// then: the first is for any, the second for one that nobody else wants.
+bool root_fault(const struct vcpu *v, gva_t va, u32 error);
+bool root_fault_again(const struct vcpu *v, gva_t va, u32 error);
 // Do the lower halves of v's two roots agree, so that its programs may run on
 // the kernel's? Takes the domain's lock. v has a user root.
 bool root_is_shared(struct vcpu *v);
@@ -242,15 +251,31 @@ void tlb_load_root(mfn_t root);
 void tlb_flush_follows(void);
 
 // ------------------------------------------------- mirrors (mm/mirror.c)
-// Copies of guests' level 4 tables, each for one processor, that show of the
-// hypervisor the pages of that processor's closed gate only.
+// Copies of guests' level 4 tables, each for one processor. SHARED: all is
+// mapped, and the upper half is a program's or its kernel's in turn. GATE: of
+// the hypervisor only the pages of that processor's closed gate are mapped.
+enum mirror_kind { MIRROR_SHARED, MIRROR_GATE, MIRROR_KINDS };
 
-// Makes c's. False without memory. The pages of its gate are shown afterwards.
-bool must_check mirror_init(struct cpu *c);
+// Makes c's of that kind. False without memory. The pages of its gate are shown
+// afterwards.
+bool must_check mirror_init(struct cpu *c, enum mirror_kind kind);
+// c has those that programs share with their kernels.
+bool mirror_shares(const struct cpu *c);
+// This processor's SHARED one of the root of v's kernel, with the upper half as
+// it has to be while the kernel or a program runs. *taken: it was the kernel's
+// before, so that a CR3 write must follow before the program runs. MFN_NONE:
+// there is none, and nothing was done. Takes the domain's lock.
+mfn_t must_check mirror_shared(struct vcpu *v, bool for_kernel, bool *taken);
+// The kernel that runs here in ring 3 faulted at va for want of U: true if that
+// was to be had, and va can be tried again.
+bool must_check mirror_give(gva_t va);
+// The upper half was given to a kernel since this was asked last, so that the
+// processor may still fault for want of U.
+bool mirror_given(void);
 // The gate's entry for va, in c's block, becomes pte. No flush. Nothing for a
 // processor without mirrors.
 void mirror_show(struct cpu *c, u64 va, u64 pte);
-// This processor's mirror of the root of v's kernel, or MFN_NONE: the table
+// This processor's GATE one of the root of v's kernel, or MFN_NONE: the table
 // maps itself. Takes the domain's lock.
 mfn_t mirror_of(struct vcpu *v);
 // Entry `index` of a level 4 table became `entry`; the table is one no more.

@@ -192,12 +192,12 @@ int must_check foreign_resolve(struct vcpu *v, u32 foreigndom,
 mfn_t walk_l1_table(const struct vcpu *v, gva_t va);
 #define L1_INDEX(va) ((u32)((va) >> PAGE_SHIFT & (ENTRIES - 1)))
 
-// d has a new level 4 table, or entry `index` of one was written (mm/root.c).
+// d has a new level 4 table, or entry `index` of one became `entry` (mm/root.c).
 // Under d's lock.
 void root_made(struct domain *d);
 // v has another kernel or user root.
 void root_changed(struct vcpu *v);
-void root_entry_written(struct domain *d, mfn_t table, u32 index);
+void root_entry_written(struct domain *d, mfn_t table, u32 index, u64 entry);
 
 // Which processors a guest wants flushed.
 struct flush_ask {

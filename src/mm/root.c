@@ -9,8 +9,12 @@
 // has a table, good until the domain makes a level 4 table or writes to
 // the lower half of one. A pair that differs costs what it costs in classic.
 
+#include "boot/boot.h"
+#include "console/console.h"
+#include "cpu/cpu.h"
 #include "cpu/percpu.h"
 #include "irq/irq.h"
+#include "mm/dirty.h"
 #include "mm/shadow.h"
 #include "mm/priv.h"
 
@@ -62,12 +66,13 @@ static void compare(struct vcpu *v, struct root_pair *p)
 	lock_put(&d->lock);
 }
 
-// Each kernel root has its place; a few may share one.
+// Each kernel root has its place; a few may share one. Roots are often next to
+// each other, or at equal distances: hence the multiplication (Knuth's).
 static struct root_pair *place_of_pair(struct vcpu *v)
 {
-	u64 n = v->kernel_root.n;
+	u32 hash = (u32)v->kernel_root.n * 2654435769u;
 
-	return &v->pair[(n ^ n >> 6) % ROOT_PAIRS];
+	return &v->pair[hash >> 16 & (ROOT_PAIRS - 1)];
 }
 
 static struct root_pair *find_pair(struct vcpu *v)
@@ -99,12 +104,34 @@ static void look_up_users(struct vcpu *v)
 		v->users_version = p->version;
 }
 
-static mfn_t guests_root(struct vcpu *v)
+static mfn_t open_root(struct vcpu *v)
 {
-	v->one_root =
-		v->domain->open_gate && (v->in_kernel || users_may_share(v));
-	return v->in_kernel || v->one_root || v->closed ? v->kernel_root
-							: v->user_root;
+	v->one_root = v->in_kernel || users_may_share(v);
+	return v->one_root ? v->kernel_root : v->user_root;
+}
+
+static bool is_logged(const struct domain *d)
+{
+	return unlikely(d->dirty) && dirty_is_on(d);
+}
+
+// Behind a closed gate this is the root of those who work for the guest.
+static mfn_t classic_root(struct vcpu *v, bool *taken)
+{
+	bool kernels = v->in_kernel || v->closed;
+	mfn_t root = MFN_NONE;
+
+	if (!is_logged(v->domain) && (kernels || root_is_shared(v)))
+		root = mirror_shared(v, v->in_kernel, taken);
+	if (!mfn_is_none(root))
+		return root;
+	return kernels ? v->kernel_root : v->user_root;
+}
+
+static mfn_t guests_root(struct vcpu *v, bool *taken)
+{
+	*taken = false;
+	return v->domain->open_gate ? open_root(v) : classic_root(v, taken);
 }
 
 void root_changed(struct vcpu *v)
@@ -117,32 +144,79 @@ bool root_is_shared(struct vcpu *v)
 	return find_pair(v)->agree;
 }
 
-static hot_code mfn_t wanted_root(struct vcpu *v)
+// *taken: a root that is loaded already has to be loaded all the same.
+static hot_code mfn_t wanted_root(struct vcpu *v, bool *taken)
 {
-	mfn_t root = guests_root(v);
+	mfn_t root = guests_root(v, taken);
 
 	return unlikely(v->domain->dirty) ? shadow_root(v->domain, root) : root;
 }
 
 hot_code void root_load(struct vcpu *v)
 {
+	bool taken;
+
 	root_changed(v);
 	// Who writes to a root of v's either sees that v is loaded here, or has
 	// counted up the version before we look (root_entry_written).
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	count(CNT_CR3_ROOT);
-	tlb_load_root(wanted_root(v));
+	tlb_load_root(wanted_root(v, &taken));
 	look_up_users(v);
 }
 
 void root_switch(struct vcpu *v)
 {
-	mfn_t root = wanted_root(v);
+	bool taken;
+	mfn_t root = wanted_root(v, &taken);
 
-	if (mfn_maddr(root) == cpu_this()->cr3)
+	if (!taken && mfn_maddr(root) == cpu_this()->cr3)
 		return;
 	count(CNT_CR3_MODE);
 	tlb_load_root(root);
+}
+
+void root_init_cpu(struct cpu *c)
+{
+	// Such a processor would show programs their kernel's memory.
+	if (boot_options.two_roots || cpu_features.meltdown)
+		return;
+	if (!mirror_init(c, MIRROR_SHARED))
+		panic("no memory for the roots of a processor");
+}
+
+mfn_t root_full(struct vcpu *v)
+{
+	bool taken; // what the kernel had is flushed on the way to the gate
+	mfn_t root = mirror_shared(v, false, &taken);
+
+	return mfn_is_none(root) ? v->kernel_root : root;
+}
+
+// U may be wanting, in ring 3.
+static bool wants_u(const struct vcpu *v, gva_t va, u32 error)
+{
+	const u32 seen = PFEC_P | PFEC_U;
+
+	return v->in_kernel && va >= HV_START && (error & seen) == seen &&
+	       !(error & PFEC_RSVD);
+}
+
+bool root_fault(const struct vcpu *v, gva_t va, u32 error)
+{
+	if (READ_ONCE(cpu_this()->pending) & PENDING_ROOT)
+		return true; // another root is on the way
+	return wants_u(v, va, error) && mirror_give(va);
+}
+
+// The processor may still know a translation without it. Once for each time
+// that it was given: the next such fault is a true one.
+bool root_fault_again(const struct vcpu *v, gva_t va, u32 error)
+{
+	if (!wants_u(v, va, error) || !mirror_given())
+		return false;
+	tlb_flush_local();
+	return true;
 }
 
 // ------------------------------------------------------------------ changes
@@ -167,17 +241,27 @@ static bool is_root_of(const struct vcpu *v, mfn_t table)
 
 // Processors whose user mode may have lost its right to the kernel's root look
 // again; until their interrupts arrive they run on what the kernel has mapped.
-void root_entry_written(struct domain *d, mfn_t table, u32 index)
+static void look_again(struct cpu *c)
 {
-	if ((!d->open_gate && !d->gate) || index >= USER_SLOTS)
+	cpu_pend(c, PENDING_ROOT);
+	if (c != cpu_this())
+		apic_send_ipi(c->apic_id, VEC_IPI_KICK);
+}
+
+// This processor looks by itself before a program runs here; but its kernel
+// does not find a table that maps itself where it is now (mm/mirror.c).
+void root_entry_written(struct domain *d, mfn_t table, u32 index, u64 entry)
+{
+	bool itself = (entry & PTE_P) && mfn_eq(entry_mfn(entry), table);
+
+	if (index >= USER_SLOTS && !itself)
 		return;
 	count_up(d);
 	for (u32 i = 0; i < cpu_count(); i++) {
 		struct cpu *c = cpu_of(i);
 
-		if (c == cpu_this() || !is_root_of(READ_ONCE(c->loaded), table))
-			continue;
-		cpu_pend(c, PENDING_ROOT);
-		apic_send_ipi(c->apic_id, VEC_IPI_KICK);
+		if ((c != cpu_this() || itself) &&
+		    is_root_of(READ_ONCE(c->loaded), table))
+			look_again(c);
 	}
 }

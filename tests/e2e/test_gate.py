@@ -36,7 +36,27 @@ def test_processor_with_meltdown(boot):
     m.dom0_up()
 
 
-def test_classic(boot):
-    m = boot(dom0="rf.tools=0", append="dom0_mem=512M dom0-gate=off")
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("roots", ["shared", "two"])
+def test_classic(boot, program, kernel, roots):
+    """One CR3 write for each way from the kernel to a program, or, with two
+    roots, another one for each way to the kernel."""
+    m = boot(kernel=kernel, dom0="rf.tools=0",
+             append="dom0_mem=512M dom0_max_vcpus=2 dom0-gate=off" +
+             (" root-sharing=off" if roots == "two" else ""),
+             files={"/bin/gate": program("gate"),
+                    "/bin/load": program("load")})
     m.expect("its kernel runs in ring 3: dom0-gate=off says so")
     m.dom0_up()
+    m.shell()
+    shown = " m2p-shown" if roots == "two" else ""
+    status, output = m.run("gate" + shown, timeout=120)
+    assert (status, output.strip()) == (0, "GATE done 0")
+    for load in "fork 100", "syscall 100000", "memory 10":
+        assert m.run("load " + load, timeout=120)[0] == 0
+    m.send("poweroff\n")
+    counters = m.expect(r"counters: (.*)[\r\n]")[1]
+    calls = int(re.search(r"\bsyscall=(\d+)", counters)[1])
+    writes = int(re.search(r"\bcr3_mode=(\d+)", counters)[1])
+    assert calls > 100000
+    assert (writes > 2 * calls) if roots == "two" else (writes < 1.5 * calls)

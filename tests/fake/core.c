@@ -76,6 +76,38 @@ weak void mirror_show(struct cpu *c, u64 va, u64 pte)
 {
 }
 
+weak bool mirror_init(struct cpu *c, enum mirror_kind kind)
+{
+	(void)c;
+	(void)kind;
+	return true;
+}
+
+weak bool mirror_shares(const struct cpu *c)
+{
+	(void)c;
+	return false;
+}
+
+weak mfn_t mirror_shared(struct vcpu *v, bool for_kernel, bool *taken)
+{
+	(void)v;
+	(void)for_kernel;
+	*taken = false;
+	return MFN_NONE;
+}
+
+weak bool mirror_give(gva_t va)
+{
+	(void)va;
+	return false;
+}
+
+weak bool mirror_given(void)
+{
+	return false;
+}
+
 weak void mirror_entry_written(mfn_t table, u32 index, u64 entry)
 {
 }

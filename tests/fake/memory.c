@@ -17,6 +17,7 @@
 #define MAX_FAKE_DOMAINS 4
 
 struct boot_info boot_info;
+__attribute__((weak)) struct boot_options boot_options;
 struct cpu_features cpu_features = {.phys_bits = 40, .nx = true};
 struct domain *dom0;
 struct list domain_list;

@@ -174,10 +174,15 @@ static u64 leave(void)
 		return 0;
 	}
 	assert_true(cpu_this()->closed);
-	assert_int_equal(gate_ro(cpu_this()->id)->full_cr3,
-			 mfn_maddr(s.v->kernel_root));
-	assert_int_equal(cpu_this()->cr3, mfn_maddr(s.v->kernel_root));
+	assert_int_equal(cpu_this()->cr3, gate_ro(cpu_this()->id)->full_cr3);
+	if (!mirror_shares(cpu_this()))
+		assert_int_equal(cpu_this()->cr3, mfn_maddr(s.v->kernel_root));
 	return gate_ro(cpu_this()->id)->guest_cr3 >> PAGE_SHIFT;
+}
+
+static bool leave_for_gate(void)
+{
+	return leave() != 0;
 }
 
 // ------------------------------------------------------------------- the walk
@@ -294,7 +299,9 @@ static void same_as(u64 root, u64 original)
 
 		if (i - 256 >= 16)
 			assert_int_equal(fake_words(root)[i],
-					 i < 256 ? e : e & ~(u64)PTE_US);
+					 !(e & PTE_P) ? 0
+					 : i < 256    ? e
+						      : e & ~(u64)PTE_US);
 	}
 }
 
@@ -513,58 +520,92 @@ static void a_task_switch(void **state)
 	assert_int_equal(leave(), 0); // no program
 }
 
-// The guest comes by that vector, its kernel having been entered by `by`.
-static void comes(u64 by, u32 vector, u64 rax)
+// ---------------------------------------------- programs with kernels in need
+
+// A program entered its kernel so often, without us.
+static void by_gate(u32 entries)
 {
-	gate_rw(0)->in_kernel = by;
-	frame.cs = by ? SEL_RING1_CS : SEL_USER_CS64;
-	frame.ss = by ? SEL_RING1_SS : SEL_USER_SS;
-	frame.vector = vector;
-	frame.rax = rax;
+	gate_rw(0)->syscalls = entries;
+	gate_rw(0)->in_kernel = 0;
+	frame.cs = SEL_USER_CS64;
+	frame.ss = SEL_USER_SS;
+	frame.vector = 48;
 	gate_entered(&frame);
 }
 
-static bool helps_with_faults(void)
+// It went to its kernel and is back; the kernel made `calls` hypercalls beside
+// the iret.
+static void by_us(u32 calls)
 {
+	s.v->traps_seen++;
+	s.v->hypercalls += calls + 1;
+	s.v->count[CNT_HYPERCALL + __HYPERVISOR_iret]++;
 	s.v->in_kernel = false;
-	assert_int_not_equal(leave(), 0);
-	return gate_ro(0)->fault_rip == 0;
 }
 
-// A fault served without us or after the kernel has asked us, told from the way
-// in; and one that came by us, told from the way back.
-static void faults_that_need_help(void **state)
+static void adaptive_shares(void **state)
 {
+	u64 shared;
+
+	assert_true(mirror_init(cpu_of(0), MIRROR_SHARED));
 	d->gate = GATE_ADAPTIVE;
-	for (u32 i = 0; i < 2; i++) {
-		assert_false(helps_with_faults());
-		gate_rw(0)->faults = 1;
-		comes(GATE_BY_FAULT, VEC_SYSCALL, __HYPERVISOR_mmu_update);
-	}
-	assert_true(helps_with_faults());
-	for (u32 i = 0; i < 5; i++) { // bounced, then the kernel asks
-		assert_true(helps_with_faults());
-		comes(0, VEC_PF, 0);
-		comes(GATE_BY_FAULT, VEC_PF, 0);
-		comes(GATE_BY_SYSCALL, VEC_SYSCALL, __HYPERVISOR_iret);
-	}
-	assert_int_equal(s.v->fault_score, 3);
-	for (u32 i = 0; i < 2; i++) { // an interrupt is none of its doing
-		assert_true(helps_with_faults());
-		comes(0, VEC_PF, 0);
-		comes(GATE_BY_FAULT, 48, 0);
-		s.v->in_kernel = true;
-		assert_int_equal(leave(), 0);
-		assert_int_equal(gate_rw(0)->in_kernel, GATE_BY_FAULT);
-		comes(GATE_BY_FAULT, VEC_SYSCALL, __HYPERVISOR_iret);
-	}
-	assert_false(helps_with_faults());
-	gate_rw(0)->faults = ~0ull;
-	comes(GATE_BY_FAULT, VEC_SYSCALL, __HYPERVISOR_mmu_update);
-	assert_int_equal(s.v->fault_score, 1);
+	s.v->in_kernel = false;
+	assert_true(leave_for_gate());
+	by_us(1);
+	assert_true(leave_for_gate());
+	by_us(2);
+	assert_int_equal(leave(), 0);
+	shared = cpu_this()->cr3;
+	assert_int_not_equal(shared, mfn_maddr(s.v->kernel_root));
+	assert_false(cpu_this()->closed);
+	by_us(0);
+	assert_true(leave_for_gate());
+	by_us(1);
+	by_us(1); // two entries, of which one may have needed nothing
+	assert_true(leave_for_gate());
+	by_us(7);
+	by_us(1);
+	s.v->count[CNT_PTWR]++;
+	assert_true(leave_for_gate());
+	by_us(1);
+	assert_int_equal(leave(), 0);
+	// Calls that the gate can do are no help, an emulated write is.
+	by_us(1);
+	s.v->count[CNT_HYPERCALL + __HYPERVISOR_stack_switch]++;
+	assert_true(leave_for_gate());
+	by_us(0);
+	s.v->count[CNT_PTWR]++;
+	assert_int_equal(leave(), 0);
+	assert_int_equal(cpu_this()->cr3, shared);
+	// What came by the gate needed none, however often that was.
 	d->gate = GATE_ALWAYS;
-	s.v->fault_score = 3;
-	assert_false(helps_with_faults());
+	assert_true(leave_for_gate());
+	d->gate = GATE_ADAPTIVE;
+	by_gate(~0u);
+	assert_true(leave_for_gate());
+	assert_int_equal(s.v->help_score, 0);
+}
+
+// The hypervisor works on the shared root, for its kernel may stay there.
+static void the_full_root_is_shared(void **state)
+{
+	u64 full;
+
+	assert_true(mirror_init(cpu_of(0), MIRROR_SHARED));
+	d->gate = GATE_ADAPTIVE;
+	s.v->in_kernel = false;
+	assert_true(leave_for_gate());
+	full = gate_ro(0)->full_cr3;
+	assert_int_not_equal(full, mfn_maddr(s.v->kernel_root));
+	gate_rw(0)->in_kernel = 1;
+	frame.cs = SEL_RING1_CS;
+	frame.ss = SEL_RING1_SS;
+	frame.vector = VEC_SYSCALL;
+	fake_cr3_writes = 0;
+	gate_entered(&frame);
+	assert_int_equal(leave(), 0);
+	assert_int_equal(cpu_this()->cr3, full);
+	assert_int_equal(fake_cr3_writes, 0);
 }
 
 // Whoever runs next finds the entries that he needs.
@@ -608,7 +649,8 @@ int main(void)
 		TEST(a_task_switch_is_noticed),
 		TEST(programs_and_kernel_until_it_asks),
 		TEST(a_task_switch),
-		TEST(faults_that_need_help),
+		TEST(adaptive_shares),
+		TEST(the_full_root_is_shared),
 		TEST(entries_go_with_the_domain),
 		TEST(flips),
 	};

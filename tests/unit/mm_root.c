@@ -5,12 +5,13 @@
 // uses: src/mm/change.c src/mm/undo.c src/mm/foreign.c src/mm/walk.c
 // uses: src/mm/flush.c src/mm/mmu_update.c src/mm/va_update.c
 // uses: src/mm/mmuext_op.c src/mm/relinquish.c src/mm/audit.c
-// uses: src/mm/root.c
+// uses: src/mm/root.c src/mm/mirror.c
 // uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/core.c tests/fake/memory.c tests/fake/space.c
 //
 // Which root a vCPU runs on, in both modes of a domain: when users share their
-// kernel's, when they stop to, who is told, and how often CR3 is written.
+// kernel's, when they stop to, who is told, and how often CR3 is written. And
+// what the copies hold that both share in classic mode.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include "boot/boot.h"
+#include "cpu/cpu.h"
 #include "space.h"
 
 #define UPPER 300
@@ -48,6 +51,20 @@ static int open_gate(void **state)
 static int classic(void **state)
 {
 	start(false);
+	return 0;
+}
+
+static int shared(void **state)
+{
+	start(false);
+	for (u32 i = 256; i < 272; i++)
+		fake_words(hv_root().n)[i] =
+			0x456000 | HV_TABLE | (i == 256 ? PTE_US : 0);
+	cpu_of(0)->mirrors = cpu_of(1)->mirrors = NULL;
+	root_init_cpu(cpu_of(0));
+	root_init_cpu(cpu_of(1));
+	root_load(s.v);
+	fake_cr3_writes = 0;
 	return 0;
 }
 
@@ -231,8 +248,206 @@ static void others_are_told(void **state)
 	cpu_of(1)->loaded = NULL;
 }
 
+// ------------------------------------------- one root in classic mode (shared)
+
+// What ring 3 may use of the root in CR3 is for that mode, and all else is as in
+// the original.
+static void shows(bool kernel)
+{
+	const u64 *now = fake_words(cpu_this()->cr3 >> PAGE_SHIFT);
+	const u64 *original = fake_words(s.v->kernel_root.n);
+
+	assert_int_not_equal(cpu_this()->cr3, mfn_maddr(s.v->kernel_root));
+	for (u32 i = 0; i < ENTRIES; i++) {
+		u64 e = entry_is_ours(4, i) ? fake_words(hv_root().n)[i]
+					    : original[i];
+
+		if (i >= 256 && !kernel)
+			assert_false(now[i] & PTE_US);
+		if (e & PTE_P)
+			assert_int_equal(now[i] | PTE_US, e | PTE_US);
+		else
+			assert_int_equal(now[i], 0);
+		if (i < 256)
+			assert_int_equal(now[i] & PTE_US, e & PTE_US);
+		if (i > 256 && entry_is_ours(4, i))
+			assert_false(now[i] & PTE_US);
+	}
+}
+
+static u64 at_slot(u64 slot)
+{
+	return 0xffff000000000000 | slot << 39 | 0x5000;
+}
+
+static bool kernel_may(u64 slot)
+{
+	return fake_words(cpu_this()->cr3 >> PAGE_SHIFT)[slot] & PTE_US;
+}
+
+static void one_write_there_and_back(void **state)
+{
+	u64 root = cpu_this()->cr3 >> PAGE_SHIFT;
+
+	shows(true);
+	for (u32 i = 1; i < 4; i++) {
+		assert_int_equal(root_of_users(), root);
+		assert_int_equal(fake_cr3_writes, i);
+		shows(false);
+		assert_int_equal(root_of_kernel(), root);
+		assert_int_equal(fake_cr3_writes, i);
+		shows(true);
+	}
+	root_switch(s.v);
+	assert_int_equal(fake_cr3_writes, 3);
+}
+
+static void a_slot_is_given_when_it_is_used(void **state)
+{
+	const u32 seen = PFEC_P | PFEC_U;
+	u64 e = entry_of(s.l3, E_RW);
+
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, e), 0);
+	assert_false(kernel_may(UPPER));
+	assert_false(root_fault(s.v, at_slot(UPPER), PFEC_U)); // is not there
+	assert_false(root_fault(s.v, at_slot(UPPER), PFEC_P));
+	assert_false(root_fault(s.v, at_slot(UPPER), seen | PFEC_RSVD));
+	assert_false(root_fault(s.v, 0x5000, seen));
+	assert_true(root_fault(s.v, at_slot(UPPER), seen));
+	assert_true(kernel_may(UPPER));
+	assert_false(root_fault(s.v, at_slot(UPPER), seen)); // has it
+	assert_true(root_fault(s.v, at_slot(256), seen | PFEC_W)); // the M2P
+	for (u32 i = 257; i < 272; i++)
+		assert_false(root_fault(s.v, at_slot(i), seen));
+	shows(true);
+	root_of_users();
+	shows(false);
+	assert_false(root_fault(s.v, at_slot(UPPER), seen));
+	assert_false(kernel_may(UPPER));
+	root_of_kernel();
+	assert_true(kernel_may(UPPER));
+	assert_true(kernel_may(256));
+	assert_false(kernel_may(UPPER + 1));
+	shows(true);
+}
+
+// A processor may still know what was without U, but not twice.
+static void a_stale_fault_is_tried_again(void **state)
+{
+	const u32 seen = PFEC_P | PFEC_U;
+	u64 e = entry_of(s.l3, E_RW);
+
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, e), 0);
+	assert_true(root_fault(s.v, at_slot(UPPER), seen));
+	mirror_given();
+	assert_false(root_fault_again(s.v, at_slot(UPPER), seen));
+	root_of_users();
+	assert_false(root_fault_again(s.v, at_slot(UPPER), seen));
+	root_of_kernel();
+	assert_false(root_fault_again(s.v, 0x5000, seen));
+	fake_cr3_writes = 0;
+	assert_true(root_fault_again(s.v, at_slot(UPPER), seen));
+	assert_int_equal(fake_cr3_writes, 1);
+	assert_false(root_fault_again(s.v, at_slot(UPPER), seen));
+}
+
+// Entries are written while a program or its kernel runs, on two processors.
+static void shared_entries_follow(void **state)
+{
+	const u32 seen = PFEC_P | PFEC_U;
+	u64 e = entry_of(s.l3, E_RW), root = cpu_this()->cr3 >> PAGE_SHIFT;
+
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, e), 0);
+	assert_true(root_fault(s.v, at_slot(UPPER), seen));
+	fake_cpus = 2;
+	fake_cpu = cpu_of(1);
+	fake_cpu->loaded = s.v;
+	root_load(s.v);
+	assert_int_not_equal(cpu_this()->cr3 >> PAGE_SHIFT, root);
+	shows(true);
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, 0), 0);
+	assert_int_equal(fake_words(root)[UPPER], 0);
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, e), 0);
+	assert_int_equal(fake_words(root)[UPPER], e); // its kernel runs there
+	assert_false(kernel_may(UPPER)); // not used here
+	fake_cpu = cpu_of(0);
+	root_of_users();
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, e | PTE_AVAIL), 0);
+	shows(false);
+	fake_cpu = cpu_of(1);
+	fake_cpu->loaded = NULL;
+	fake_cpu = cpu_of(0);
+}
+
+static void users_with_other_tables(void **state)
+{
+	u64 e = entry_of(s.l3, E_RW), root = cpu_this()->cr3 >> PAGE_SHIFT;
+
+	assert_int_equal(fake_update(s.v, s.l4, 7, e), 0);
+	assert_int_equal(root_of_users(), user);
+	assert_int_equal(root_of_kernel(), root);
+	assert_int_equal(fake_update(s.v, user, 7, e), 0);
+	assert_int_equal(root_of_users(), root);
+}
+
+static void a_root_that_maps_itself(void **state)
+{
+	u64 root = cpu_this()->cr3 >> PAGE_SHIFT;
+
+	cpu_this()->pending = 0;
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, entry_of(s.l4, E_RO)),
+			 0);
+	assert_int_equal(fake_words(root)[UPPER], 0);
+	assert_int_equal(cpu_this()->pending, PENDING_ROOT);
+	assert_true(root_fault(s.v, at_slot(UPPER), 0)); // until that is done
+	cpu_this()->pending = 0;
+	root_load(s.v);
+	assert_int_equal(cpu_this()->cr3 >> PAGE_SHIFT, s.l4);
+	assert_int_equal(root_of_users(), user);
+	root_of_kernel();
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, 0), 0);
+}
+
+// More than there are copies; the one in CR3 is not given up.
+static void many_shared_roots(void **state)
+{
+	u64 l4[20], e = entry_of(s.l3, E_RW);
+
+	for (u32 i = 0; i < 20; i++) {
+		l4[i] = fake_space_l4(&s, fake_words(s.l4)[0]);
+		assert_int_equal(fake_update(s.v, l4[i], UPPER + i, e), 0);
+	}
+	for (u32 i = 0; i < 100; i++) {
+		u64 before = cpu_this()->cr3;
+
+		fake_space_load(&s, MMUEXT_NEW_BASEPTR, l4[i * 7 % 20]);
+		assert_int_not_equal(cpu_this()->cr3, before);
+		shows(true);
+		root_of_users();
+		shows(false);
+		root_of_kernel();
+	}
+}
+
+static void two_roots_where_programs_could_look(void **state)
+{
+	cpu_of(0)->mirrors = NULL;
+	cpu_features.meltdown = true;
+	root_init_cpu(cpu_of(0));
+	cpu_features.meltdown = false;
+	boot_options.two_roots = true;
+	root_init_cpu(cpu_of(0));
+	boot_options.two_roots = false;
+	root_load(s.v);
+	fake_cr3_writes = 0;
+	classic_writes_cr3_both_ways(state);
+	assert_false(root_fault(s.v, at_slot(UPPER), PFEC_P | PFEC_U));
+	assert_false(root_fault_again(s.v, at_slot(UPPER), PFEC_P | PFEC_U));
+}
+
 int main(void)
 {
+#define SHARED(f) cmocka_unit_test_setup_teardown(f, shared, teardown)
 #define OPEN(f) cmocka_unit_test_setup_teardown(f, open_gate, teardown)
 #define CLASSIC(f) cmocka_unit_test_setup_teardown(f, classic, teardown)
 	const struct CMUnitTest tests[] = {
@@ -246,6 +461,14 @@ int main(void)
 		OPEN(many_pairs),
 		OPEN(a_new_table_in_an_old_frame),
 		OPEN(others_are_told),
+		SHARED(one_write_there_and_back),
+		SHARED(a_slot_is_given_when_it_is_used),
+		SHARED(a_stale_fault_is_tried_again),
+		SHARED(shared_entries_follow),
+		SHARED(users_with_other_tables),
+		SHARED(a_root_that_maps_itself),
+		SHARED(many_shared_roots),
+		SHARED(two_roots_where_programs_could_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
