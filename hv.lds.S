@@ -33,7 +33,8 @@ PHDRS {
 	*/mm/change.o(sections) */mm/entry.o(sections) \
 	*/mm/ptwr.o(sections) */cpu/decode.o(sections) \
 	*/cpu/bounce.o(sections) */mm/table.o(sections) \
-	*/mm/mirror.o(sections) */gate/closed.o(sections)
+	*/mm/mirror.o(sections) */gate/closed.o(sections) \
+	*/gate/adaptive.o(sections)
 
 // Of these the hottest come first, as they call each other: a hypercall that
 // changes a page table, and a write to one. Those that are marked as hot stand

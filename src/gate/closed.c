@@ -169,50 +169,6 @@ static void use_entries(struct cpu *c, bool closed)
 
 // ------------------------------------------------------------------- when
 
-// How often a kernel that a program entered needed the hypervisor before it went
-// back, of the last few times.
-#define HELP_MAX 3u
-#define HELP_OFTEN 2u
-
-// What the gate's own entries cannot do. Compared only: it need not be a sum of
-// anything.
-static u64 helped(const struct vcpu *v)
-{
-	const u64 *n = v->count;
-
-	return v->hypercalls + n[CNT_PTWR] -
-	       n[CNT_HYPERCALL + __HYPERVISOR_iret] -
-	       n[CNT_HYPERCALL + __HYPERVISOR_stack_switch] -
-	       n[CNT_HYPERCALL + __HYPERVISOR_set_segment_base];
-}
-
-// A program goes on: what came of its entries to the kernel since the last time
-// that one went on by C.
-static void learn(struct vcpu *v)
-{
-	u64 entries = v->traps_seen - v->traps_learnt, help = helped(v);
-	u32 score = v->help_score;
-
-	v->traps_learnt = v->traps_seen;
-	if (!entries)
-		return;
-	if (help != v->help_learnt) {
-		score = min(score + 1, HELP_MAX);
-		entries--;
-	}
-	v->help_learnt = help;
-	v->help_score = (u8)(score - min((u64)score, entries));
-}
-
-// Behind the gate a program's kernel needs no CR3 write until it needs the
-// hypervisor; then there are two, in and out. With a root that both share in
-// classic mode there is one, always. So adaptive has programs behind the gate
-// while their kernel mostly can do without us.
-static bool shares(const struct vcpu *v)
-{
-	return v->help_score >= HELP_OFTEN && mirror_shares(cpu_this());
-}
-
 // A kernel that came by the gate and needs us is on the full root, and adaptive
 // lets it stay there, in classic mode: so no further call costs any, and the way
 // back to the program one. When it switches to another program that way is near:
@@ -223,7 +179,7 @@ static bool stays(const struct vcpu *v)
 {
 	if (v->domain->gate != GATE_ADAPTIVE)
 		return false;
-	return shares(v) || (v->in_kernel && !v->task_switch);
+	return adaptive_shares(v) || (v->in_kernel && !v->task_switch);
 }
 
 static bool wanted(const struct vcpu *v)
@@ -381,7 +337,7 @@ void gate_leave(struct vcpu *v, struct regs *r)
 	mfn_t mirror;
 
 	if (!v->in_kernel)
-		learn(v);
+		adaptive_learn(v);
 	mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;
 	v->task_switch = false;
 	if (mfn_is_none(mirror)) {

@@ -92,6 +92,12 @@ void gate_init_cpu(struct cpu *c);
 enum gate_policy gate_policy_guests(void);
 enum gate_policy gate_policy_dom0(void);
 
+// A program of v's goes on, by C: looks at what its kernel needed each time that
+// it was entered since that was so last.
+void adaptive_learn(struct vcpu *v);
+// It had better go on in classic mode, on a root that it shares with its kernel.
+bool adaptive_shares(const struct vcpu *v);
+
 // On the way out to v, which runs next with r: if that is through the closed
 // gate, does not return. Else the processor is ready for classic mode.
 void gate_leave(struct vcpu *v, struct regs *r);

@@ -5,7 +5,7 @@
 // uses: src/mm/change.c src/mm/undo.c src/mm/foreign.c src/mm/walk.c
 // uses: src/mm/flush.c src/mm/mmu_update.c src/mm/va_update.c
 // uses: src/mm/mmuext_op.c src/mm/relinquish.c src/mm/audit.c
-// uses: src/mm/root.c src/mm/mirror.c src/gate/closed.c
+// uses: src/mm/root.c src/mm/mirror.c src/gate/closed.c src/gate/adaptive.c
 // uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/core.c tests/fake/memory.c tests/fake/space.c
 //
@@ -543,7 +543,7 @@ static void by_us(u32 calls)
 	s.v->in_kernel = false;
 }
 
-static void adaptive_shares(void **state)
+static void a_kernel_that_needs_us(void **state)
 {
 	u64 shared;
 
@@ -649,7 +649,7 @@ int main(void)
 		TEST(a_task_switch_is_noticed),
 		TEST(programs_and_kernel_until_it_asks),
 		TEST(a_task_switch),
-		TEST(adaptive_shares),
+		TEST(a_kernel_that_needs_us),
 		TEST(the_full_root_is_shared),
 		TEST(entries_go_with_the_domain),
 		TEST(flips),
