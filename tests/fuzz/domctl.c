@@ -12,7 +12,8 @@
 //
 // A control domain gone mad: commands in any order with any argument. Whatever
 // comes, it is answered with an errno or 0, pauses are in pairs, nothing is
-// allocated that is not freed with its domain, and others may call nothing.
+// allocated that is not freed with its domain, a guest gets no frame that nobody
+// may map, and others may call nothing.
 #include <string.h>
 
 #include "abi/errno.h"
@@ -23,6 +24,12 @@
 
 #define OPS 24
 #define COMMANDS (XEN_DOMCTL_set_paging_mempool_size + 2)
+#define KEPT 0x80003u // a device frame that nobody may map
+
+bool iomem_kept(u64 first, u64 last)
+{
+	return first <= KEPT && last >= KEPT;
+}
 
 static void start(void)
 {
@@ -69,6 +76,7 @@ static void call(struct vcpu *v, bool allowed)
 	must(allowed || result == -EPERM);
 	must(h.restart || (result <= 0 && result > -4096));
 	must(guest_vcpu.pause_count == 0);
+	must(!rangeset_has(guest.iomem, KEPT, KEPT));
 	must(pauses == guest.controller_pauses + fresh.controller_pauses);
 }
 
