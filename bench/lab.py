@@ -210,7 +210,7 @@ def rows(m, names, ms, look):
     is its low and mean in nanoseconds for an operation, the number of
     operations, and the two looks.
     """
-    m.send("rows -i -t %d -f /rows.tmp %s\n" % (
+    m.type("rows -i -t %d -f /rows.tmp %s\n" % (
         ms, " ".join(ROWS[n][1] for n in names)))
     found, before = {}, None
     while True:
