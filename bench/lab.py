@@ -119,6 +119,8 @@ SETTINGS = {
     "xen-guest": Guest("Xen guest", HV["xen"], "bootscrub=0"),
     "guest": Guest("classic guest", HV["ringfort"], "gate=off",
                    counted=True),
+    "guest-two-roots": Guest("two-root guest", HV["ringfort"],
+                             "gate=off root-sharing=off", counted=True),
     # An emulator's ring 1 does not hold (docs/gate.md): it has to insist.
     "guest-closed": Guest("closed guest", HV["ringfort"], "gate=on,force",
                           counted=True),
@@ -219,6 +221,9 @@ def rows(m, names, ms, look):
             break
         if got.re.pattern == FAILED:
             raise machine.Failure("row %s: see %s" % (got[1], m.log))
+        if got.re.pattern == ROW and got[4] == "0":
+            raise machine.Failure("row %s: not one operation in %d ms: give "
+                                  "it more (--ms)" % (got[1], ms))
         if got.re.pattern == BEGIN:
             before = look()
         else:

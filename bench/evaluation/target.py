@@ -168,6 +168,11 @@ class Target:
             self.began = None
             return
         value, median, mean, operations, *quantiles = map(float, words[2:])
+        if not operations:
+            self.began = None
+            self.record({"setting": setting, "row": name,
+                         "failed": "not one operation in the time it had"})
+            return
         found = {"setting": setting, "row": name, "unit": unit,
                  "value": value, "median": median, "mean": mean,
                  "operations": operations}

@@ -222,6 +222,14 @@ def test_sections_and_quantiles():
     assert row["quantiles"] == list(range(1, 10))
 
 
+def test_a_row_that_does_nothing_has_failed():
+    found = follow("@@ begin a", "@@ row a ns 0 0 0 0",
+                   "@@ begin b", "@@ row b ns 1 2 3 100")
+    assert found[0] == {"setting": "native", "row": "a",
+                        "failed": "not one operation in the time it had"}
+    assert found[1]["busy_ns"] == 1e7
+
+
 def test_garbled_lines_are_told_of():
     found = follow("@@ row a ns 1 2xen 3 100", "@@ fail b no such disk")
     assert "not understood" in found[0]["note"]
