@@ -315,6 +315,8 @@ class Visit:
     def _scale(self, s):
         counts = [n for n in self.options.guests
                   if s.guest != "tcg" or n <= self.options.guests_tcg]
+        if not counts:
+            return
         t, running = self.target, 0
         memory = self._settled_memory()
         for n in counts:
@@ -330,7 +332,7 @@ class Visit:
                 "boot_each": took / new,
                 "memory_each": (memory - self._memory()) / n,
                 **self._window(n)})
-        t.do("/lab/host clear", 120 + 15 * n)
+        t.do("/lab/host clear", 120 + 15 * running)
 
     def _settled_memory(self):
         """What earlier guests had is given back, which takes a moment."""

@@ -130,6 +130,14 @@ def test_extras_that_kill_the_machine_leave_the_rows():
     assert "all after it: the machine is gone" in notes[1]
 
 
+def test_no_guests_at_once():
+    host = next(h for h in settings.HOSTS if h.name == "tcg")
+    visit = session.Visit(host, COMPUTER, session.Options(guests_tcg=0), True)
+    visit.target = LosingTarget()
+    visit._scale(settings.SETTINGS["tcg"])
+    assert visit.findings == []
+
+
 def test_other_sources_or_options_begin_anew(fake, tmp_path):
     fake(rounds=1, hosts=("native",))
     for changes in ({"about": {"ringfort": "def"}}, {"row_ms": 7}):
