@@ -32,7 +32,7 @@
 #include "cpu/percpu.h"
 #include "mm/priv.h"
 
-#define MIRRORS 8 // of each kind, for each processor
+#define MIRRORS 16 // of each kind, for each processor: tasks that take turns
 
 // Where config.h has them; in host tests the addresses are others.
 #define M2P_SLOT HV_FIRST_SLOT
