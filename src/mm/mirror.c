@@ -134,17 +134,6 @@ void mirror_show(struct cpu *c, u64 va, u64 pte)
 
 // ------------------------------------------------------------------ entries
 
-// A table that maps itself would map our tables below it: no guest's to see.
-static bool maps_itself(mfn_t table, u64 entry)
-{
-	return (entry & PTE_P) && mfn_eq(entry_mfn(entry), table);
-}
-
-static u64 *used_word(struct mirror *m, u32 slot)
-{
-	return &m->used[(slot - USER_SLOTS) / 64];
-}
-
 static bool has_u(const struct mirror *m, u32 slot)
 {
 	return slot < USER_SLOTS ||
@@ -152,17 +141,18 @@ static bool has_u(const struct mirror *m, u32 slot)
 		(m->used[(slot - USER_SLOTS) / 64] >> slot % 64 & 1));
 }
 
-// What m holds for that entry of its original.
+// What m holds for that entry of its original. A table that maps itself would
+// map our tables below it: no guest's to see.
 static u64 mirrored(const struct mirror *m, u32 index, u64 entry)
 {
-	if (!(entry & PTE_P) || maps_itself(m->of, entry))
+	if (!(entry & PTE_P) || entry_leads_to(entry, m->of))
 		return 0;
 	return has_u(m, index) ? entry : entry & ~(u64)PTE_US;
 }
 
 static void write_entry(struct mirror *m, u32 index, u64 entry)
 {
-	if (maps_itself(m->of, entry))
+	if (entry_leads_to(entry, m->of))
 		m->usable = false;
 	entry = mirrored(m, index, entry);
 	if (m->l4[index] != entry)
@@ -324,9 +314,10 @@ bool mirror_give(gva_t va)
 	if (!m || !m->for_kernel || !may_have_u(slot) || has_u(m, slot))
 		return false;
 	lock_get(&s->lock);
-	*used_word(m, slot) |= BIT(slot % 64);
+	m->used[(slot - USER_SLOTS) / 64] |= BIT(slot % 64);
 	set_u(&m->l4[slot], true);
 	lock_put(&s->lock);
+	s->given = true;
 	return true;
 }
 

@@ -149,6 +149,12 @@ static inline mfn_t entry_mfn(u64 entry)
 	return maddr_mfn(entry & PTE_ADDR);
 }
 
+// It is present and names that frame.
+static inline bool entry_leads_to(u64 entry, mfn_t mfn)
+{
+	return (entry & PTE_P) && mfn_eq(entry_mfn(entry), mfn);
+}
+
 // Changes one entry of a validated table of ask->d, whose lock is held. With
 // keep_ad the A and D bits of the old entry stay. v does the asking: a table
 // that is unlinked and not undone in time is left to undo_finish(v).

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Which root a vCPU runs on. In classic mode the guest's kernel and its users
-// have a root each. With an open gate the users run on their kernel's root, so
-// that no change between them writes CR3; that is right only while the user
-// root maps the lower half just as the kernel root does (gate.md E1). Linux
-// keeps the two alike. Whether they are is found out by comparing them when
+// Which root a vCPU runs on. The ABI has one for the guest's kernel and one for
+// its users. With an open gate the users run on their kernel's root, so that no
+// change between them writes CR3, and in classic mode both run on a copy of it
+// (mm/mirror.c), which takes one write; that is right only while the user root
+// maps the lower half just as the kernel root does (gate.md E1). Linux keeps the
+// two alike. Whether they are is found out by comparing them when
 // users are about to run, and remembered for a few pairs of roots: each vCPU
 // has a table, good until the domain makes a level 4 table or writes to
-// the lower half of one. A pair that differs costs what it costs in classic.
+// the lower half of one. A pair that differs costs two writes.
 
 #include "boot/boot.h"
 #include "console/console.h"
@@ -252,7 +253,7 @@ static void look_again(struct cpu *c)
 // does not find a table that maps itself where it is now (mm/mirror.c).
 void root_entry_written(struct domain *d, mfn_t table, u32 index, u64 entry)
 {
-	bool itself = (entry & PTE_P) && mfn_eq(entry_mfn(entry), table);
+	bool itself = entry_leads_to(entry, table);
 
 	if (index >= USER_SLOTS && !itself)
 		return;

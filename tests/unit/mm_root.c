@@ -339,8 +339,11 @@ static void a_stale_fault_is_tried_again(void **state)
 
 	assert_int_equal(fake_update(s.v, s.l4, UPPER, e), 0);
 	assert_true(root_fault(s.v, at_slot(UPPER), seen));
-	mirror_given();
+	assert_true(root_fault_again(s.v, at_slot(UPPER), seen));
 	assert_false(root_fault_again(s.v, at_slot(UPPER), seen));
+	assert_true(root_fault(s.v, at_slot(256), seen)); // gives again
+	assert_true(root_fault_again(s.v, at_slot(256), seen));
+	assert_false(root_fault_again(s.v, at_slot(256), seen));
 	root_of_users();
 	assert_false(root_fault_again(s.v, at_slot(UPPER), seen));
 	root_of_kernel();
