@@ -12,8 +12,8 @@
 // Read-only for the guest. What decides where ring 0 goes and what it loads is
 // here and nowhere else (gate.md A2).
 struct gate_ro {
-	u64 full_cr3; // the vCPU's kernel root itself: all is mapped
-	u64 guest_cr3; // this processor's mirror of it; 0: none yet
+	u64 full_cr3; // root_full(): all is mapped
+	u64 guest_cr3; // mirror_of(): of ours the gate only; 0: none yet
 	u64 stack_top; // of the main stack
 	u64 info; // address of the vcpu_info
 	// Its kernel's handlers that need no help, 0: go to the hypervisor.
