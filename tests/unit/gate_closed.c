@@ -432,6 +432,16 @@ static void handlers_that_need_help(void **state)
 	assert_int_equal(gate_ro(0)->fault_rip, 0);
 }
 
+// The kernel has come by the gate, and makes a hypercall.
+static void asks(void)
+{
+	gate_rw(0)->in_kernel = 1;
+	frame.cs = SEL_RING1_CS;
+	frame.ss = SEL_RING1_SS;
+	frame.vector = VEC_SYSCALL;
+	gate_entered(&frame);
+}
+
 // ----------------------------------------------------- what is done without us
 
 static void a_task_switch_is_noticed(void **state)
@@ -475,12 +485,8 @@ static void programs_and_kernel_until_it_asks(void **state)
 		assert_true(gate_ro(0)->iret_ok);
 
 		// A system call, and from ring 1 a hypercall.
-		gate_rw(0)->in_kernel = 1;
-		frame.cs = SEL_RING1_CS;
-		frame.ss = SEL_RING1_SS;
-		frame.vector = VEC_SYSCALL;
 		fake_cr3_writes = 0;
-		gate_entered(&frame);
+		asks();
 		for (u32 k = 0; k < 3; k++) {
 			assert_int_equal(leave(), 0);
 			assert_true(cpu_this()->closed);
@@ -503,11 +509,7 @@ static void a_task_switch(void **state)
 	s.v->in_kernel = false;
 	frame.cs = SEL_USER_CS64;
 	assert_int_not_equal(leave(), 0);
-	gate_rw(0)->in_kernel = 1;
-	frame.cs = SEL_RING1_CS;
-	frame.ss = SEL_RING1_SS;
-	frame.vector = VEC_SYSCALL;
-	gate_entered(&frame);
+	asks();
 	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
 	assert_int_not_equal(leave(), 0);
 	assert_int_equal(frame.cs, SEL_RING1_CS);
@@ -597,12 +599,8 @@ static void the_full_root_is_shared(void **state)
 	assert_true(leave_for_gate());
 	full = gate_ro(0)->full_cr3;
 	assert_int_not_equal(full, mfn_maddr(s.v->kernel_root));
-	gate_rw(0)->in_kernel = 1;
-	frame.cs = SEL_RING1_CS;
-	frame.ss = SEL_RING1_SS;
-	frame.vector = VEC_SYSCALL;
 	fake_cr3_writes = 0;
-	gate_entered(&frame);
+	asks();
 	assert_int_equal(leave(), 0);
 	assert_int_equal(cpu_this()->cr3, full);
 	assert_int_equal(fake_cr3_writes, 0);
