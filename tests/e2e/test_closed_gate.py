@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+import border
 import machine
 import test_hostile
 from conftest import KERNELS
@@ -23,20 +24,13 @@ def test_closed_gate(boot, program, kernel, mode):
     m = boot(kernel=kernel, cpu="max", cpus=1, dom0="rf.tools=0",
              append="dom0_mem=512M dom0_max_vcpus=2 dom0-gate=" + mode,
              files={"/bin/" + p: program(p)
-                    for p in ("gate", "load", "probes")})
+                    for p in (*border.PROGRAMS, "probes")})
     m.expect("closed gate: ring 1 does not hold on this machine")
     m.dom0_up()
     m.shell()
-    shown = "" if mode == "closed" else " m2p-shown"
-    status, output = m.run("gate" + shown, timeout=120)
-    assert (status, output.strip()) == (0, "GATE done 0")
-    for load in "fork 100", "syscall 100000", "memory 10":
-        assert m.run("load " + load, timeout=120)[0] == 0
+    border.cross(m, "" if mode == "closed" else "m2p-shown")
     assert fine(m, "probes", timeout=120).strip() == "PROBES done 0"
-    m.send("poweroff\n")
-    counters = m.expect(r"counters: (.*)[\r\n]")[1]
-    changes = int(re.search(r"\bsyscall=(\d+)", counters)[1])
-    writes = int(re.search(r"\bcr3_mode=(\d+)", counters)[1])
+    changes, writes = border.counted(m, "syscall", "cr3_mode")
     assert writes < changes * (2 if mode == "flip" else 1)
 
 

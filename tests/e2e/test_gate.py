@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """dom0 behind an open gate: Debian's kernels in ring 1 (docs/gate.md)."""
 
-import re
-
 import pytest
 
+import border
 from conftest import KERNELS
 
 pytestmark = pytest.mark.ours
@@ -15,18 +14,12 @@ pytestmark = pytest.mark.ours
 def test_open_gate(boot, program, kernel, cpu):
     m = boot(kernel=kernel, cpu=cpu, dom0="rf.tools=0",
              append="dom0_mem=512M dom0_max_vcpus=2",
-             files={"/bin/gate": program("gate"),
-                    "/bin/load": program("load")})
+             files={"/bin/" + p: program(p) for p in border.PROGRAMS})
     m.expect("open gate: its kernel runs in ring 1")
     m.dom0_up()
     m.shell()
-    status, output = m.run("gate", timeout=120)
-    assert (status, output.strip()) == (0, "GATE done 0")
-    for load in "fork 100", "syscall 100000", "memory 10":
-        assert m.run("load " + load, timeout=120)[0] == 0
-    m.send("poweroff\n")
-    counters = m.expect(r"counters: (.*)[\r\n]")[1]
-    assert re.search(r"\bcr3_mode=0\b", counters)
+    border.cross(m)
+    assert border.counted(m, "cr3_mode") == [0]
 
 
 def test_processor_with_meltdown(boot):
@@ -44,19 +37,11 @@ def test_classic(boot, program, kernel, roots):
     m = boot(kernel=kernel, dom0="rf.tools=0",
              append="dom0_mem=512M dom0_max_vcpus=2 dom0-gate=off" +
              (" root-sharing=off" if roots == "two" else ""),
-             files={"/bin/gate": program("gate"),
-                    "/bin/load": program("load")})
+             files={"/bin/" + p: program(p) for p in border.PROGRAMS})
     m.expect("its kernel runs in ring 3: dom0-gate=off says so")
     m.dom0_up()
     m.shell()
-    shown = " m2p-shown" if roots == "two" else ""
-    status, output = m.run("gate" + shown, timeout=120)
-    assert (status, output.strip()) == (0, "GATE done 0")
-    for load in "fork 100", "syscall 100000", "memory 10":
-        assert m.run("load " + load, timeout=120)[0] == 0
-    m.send("poweroff\n")
-    counters = m.expect(r"counters: (.*)[\r\n]")[1]
-    calls = int(re.search(r"\bsyscall=(\d+)", counters)[1])
-    writes = int(re.search(r"\bcr3_mode=(\d+)", counters)[1])
+    border.cross(m, "m2p-shown" if roots == "two" else "")
+    calls, writes = border.counted(m, "syscall", "cr3_mode")
     assert calls > 100000
     assert (writes > 2 * calls) if roots == "two" else (writes < 1.5 * calls)

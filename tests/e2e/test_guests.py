@@ -36,6 +36,7 @@ BAD = {
     "corrupt": ({"kernel": "/guest/corrupt"}, r"(?i)xz|unpack|decompress"),
     "missing": ({"kernel": "/guest/none"}, r"/guest/none"),
     "too-big": ({"memory": 4096}, r"(?i)memory"),
+    "apic": ({"iomem": ["fee00,1"]}, r"iomem range.*not permitted"),
 }
 
 
