@@ -59,6 +59,18 @@ void port_unmask_local(u32 port)
 			   ~(1UL << port % BITS), __ATOMIC_SEQ_CST);
 }
 
+/*
+ * What a sender has raised while the port was masked is announced now: with a
+ * store alone it would not be, and neither would anything that comes after it.
+ */
+void port_unmask(u32 port)
+{
+	struct evtchn_unmask unmask = {.port = port};
+	long rc = event_channel_op(EVTCHNOP_unmask, &unmask);
+
+	require(rc == 0, "unmask: error %ld", rc);
+}
+
 bool port_pending(u32 port)
 {
 	volatile u64 *word = &shared_info.evtchn_pending[port / BITS];
@@ -88,11 +100,7 @@ u32 port_bind_virq(u32 virq)
 	long rc = event_channel_op(EVTCHNOP_bind_virq, &bind);
 
 	require(rc == 0, "bind_virq %u: error %ld", virq, rc);
-	/* By hypercall: the timer's may have been raised by now, unannounced. */
-	struct evtchn_unmask unmask = {.port = bind.port};
-
-	rc = event_channel_op(EVTCHNOP_unmask, &unmask);
-	require(rc == 0, "unmask: error %ld", rc);
+	port_unmask(bind.port);
 	return bind.port;
 }
 

@@ -39,7 +39,10 @@ static inline void hypercall_poke(void)
 }
 
 void port_mask(u32 port);
+/* A store, for a port to which nobody else can send. */
 void port_unmask_local(u32 port);
+/* A hypercall, for any port. */
+void port_unmask(u32 port);
 bool port_pending(u32 port);
 void port_clear(u32 port);
 
