@@ -42,10 +42,14 @@ static int stage_detach(struct domain *d)
 	return detached ? 0 : -ERESTART;
 }
 
-static int stage_disconnect(struct domain *d)
+static int stage_ports(struct domain *d)
 {
 	virq_drop_handler(d);
-	events_domain_destroy(d);
+	return events_close_all(d, 1) ? -ERESTART : 0;
+}
+
+static int stage_disconnect(struct domain *d)
+{
 	pirqs_domain_destroy(d);
 	grant_domain_destroy(d);
 	dirty_stop(d);
@@ -93,10 +97,15 @@ static int stage_dead(struct domain *d)
 	return 0;
 }
 
-static int (*const stage[])(struct domain *d) = {
-	stage_stop,           stage_detach, stage_disconnect,
-	stage_infos,          stage_vcpus,  domain_relinquish_memory,
-	grant_domain_release, stage_dead};
+static int (*const stage[])(struct domain *d) = {stage_stop,
+						 stage_detach,
+						 stage_ports,
+						 stage_disconnect,
+						 stage_infos,
+						 stage_vcpus,
+						 domain_relinquish_memory,
+						 grant_domain_release,
+						 stage_dead};
 
 int domain_destroy(struct domain *d)
 {

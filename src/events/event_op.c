@@ -21,8 +21,11 @@ union event_arg {
 	struct evtchn_bind_ipi bind_ipi;
 	struct evtchn_bind_vcpu bind_vcpu;
 	struct evtchn_unmask unmask;
-	struct evtchn_reset reset;
 };
+
+// Of a reset that goes on, the first argument has the next port above these.
+#define CMD_BITS 8
+#define CMD_MASK (BIT(CMD_BITS) - 1)
 
 static domid_t self_or(const struct domain *d, domid_t id)
 {
@@ -232,16 +235,25 @@ static i64 unmask(struct vcpu *v, union event_arg *arg)
 	return 0;
 }
 
-// Closes all ports. -ESRCH, -EPERM `dom` (others for dom0 only).
-static i64 reset(struct vcpu *v, union event_arg *arg)
+// Closes all ports, where it stopped the last time at first. -ESRCH, -EPERM
+// `dom` (others for dom0 only).
+static i64 reset(struct vcpu *v, struct hcall *h)
 {
+	struct evtchn_reset arg;
+	struct domain *d;
+	u32 next;
 	int err;
-	struct domain *d = domain_target(v->domain, arg->reset.dom, &err);
 
+	if (guest_read(&arg, h->arg[1], sizeof(arg)))
+		return -EFAULT;
+	d = domain_target(v->domain, arg.dom, &err);
 	if (!d)
 		return err;
-	events_domain_destroy(d);
-	return 0;
+	next = events_close_all(d, (u32)h->arg[0] >> CMD_BITS);
+	if (!next)
+		return 0;
+	h->arg[0] = EVTCHNOP_reset | (u64)next << CMD_BITS;
+	return hypercall_restart(h);
 }
 
 static const struct {
@@ -267,7 +279,6 @@ static const struct {
 	[EVTCHNOP_bind_ipi] = ANSWERS(bind_ipi),
 	[EVTCHNOP_bind_vcpu] = SILENT(bind_vcpu, bind_vcpu),
 	[EVTCHNOP_unmask] = SILENT(unmask, unmask),
-	[EVTCHNOP_reset] = SILENT(reset, reset),
 };
 
 // event_channel_op(cmd, arg): 0; -ENOSYS cmd (the FIFO ones too, upon which
@@ -278,6 +289,8 @@ i64 hc_event_channel_op(struct vcpu *v, struct hcall *h)
 	u64 cmd = (u32)h->arg[0];
 	i64 result;
 
+	if ((cmd & CMD_MASK) == EVTCHNOP_reset)
+		return reset(v, h);
 	if (cmd >= ARRAY_SIZE(sub_op) || !sub_op[cmd].fn)
 		return -ENOSYS;
 	if (guest_read(&arg, h->arg[1], sub_op[cmd].size))

@@ -13,10 +13,15 @@
 #include "events/priv.h"
 
 #include "abi/errno.h"
+#include "cpu/percpu.h"
 #include "lib/string.h"
 #include "sched/sched.h"
 
 #define BUCKETS (PORTS_MAX / PORTS_PER_BUCKET)
+
+// In work units (preempt_due): a port that is closed; those that are already.
+#define CLOSE_COST 8u
+#define FREE_PER_UNIT 8u
 
 struct port *port_at(const struct domain *d, u32 port)
 {
@@ -60,16 +65,23 @@ int events_domain_init(struct domain *d)
 	return 0;
 }
 
-void events_domain_destroy(struct domain *d)
+u32 events_close_all(struct domain *d, u32 first)
 {
-	for (u32 n = 1; n < d->max_port; n++) {
+	for (u32 n = max(first, 1u); n < d->max_port; n++) {
 		const struct port *p = port_at(d, n);
+		bool open;
 
-		if (!p)
+		if (!p) {
 			n |= PORTS_PER_BUCKET - 1; // on to the next bucket
-		else if (p->state != PORT_FREE)
+			continue;
+		}
+		open = p->state != PORT_FREE;
+		if (open)
 			port_close(d, n);
+		if (preempt_due(open ? CLOSE_COST : n % FREE_PER_UNIT == 0))
+			return n + 1;
 	}
+	return 0;
 }
 
 void events_domain_free(struct domain *d)

@@ -36,7 +36,9 @@ struct port {
 
 // The tables of a new domain. 0 or -ENOMEM (events_domain_free all the same).
 int must_check events_domain_init(struct domain *d);
-void events_domain_destroy(struct domain *d); // closes all ports
+// Closes all ports from port `first` on. 0 when that is done, or, preempted, the
+// port to go on with.
+u32 must_check events_close_all(struct domain *d, u32 first);
 void events_domain_free(struct domain *d); // then: frees the structures
 
 // Raises a port of d, which is valid: sets the bits, wakes the vCPU. Takes no

@@ -103,7 +103,9 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	for (u32 i = 0; i < DOMAINS; i++) {
-		events_domain_destroy(&domain[i]);
+		do
+			cpu_this()->work = 0;
+		while (events_close_all(&domain[i], 1));
 		events_domain_free(&domain[i]);
 	}
 	return fake_allocated || pirqs_bound ? -1 : 0;
@@ -553,6 +555,29 @@ static void reset_closes_all(void **state)
 	assert_int_equal(bind_virq(1, VIRQ_TIMER, 0), 1);
 }
 
+/* Each call that is due to end closes at least one port, and none is left. */
+static void reset_is_preempted(void **state)
+{
+	struct evtchn_reset a = {.dom = DOMID_SELF};
+	struct hcall h = {.arg = {EVTCHNOP_reset, gva_of(&a)}};
+	const u32 ports = 600;
+	u32 calls = 0;
+
+	for (u32 i = 0; i < ports; i++)
+		assert_true(bind_ipi(1, 0) > 0);
+	do {
+		h.restart = false;
+		cpu_this()->work = calls % 2 ? 0 : PREEMPT_BUDGET;
+		assert_int_equal(hc_event_channel_op(&vcpu[1][0], &h), 0);
+		calls++;
+	} while (h.restart);
+	assert_in_range(calls, 3, 20);
+	for (u32 i = 1; i <= ports; i++)
+		assert_int_equal(status(1, i).status, EVTCHNSTAT_closed);
+	h = (struct hcall){.arg = {(u64)1 << 8, gva_of(&a)}};
+	assert_int_equal(hc_event_channel_op(&vcpu[1][0], &h), -ENOSYS);
+}
+
 // --------------------------------------------------------------------- model
 
 #define MODEL_PORTS 24
@@ -753,6 +778,7 @@ int main(void)
 		TEST(a_domain_may_talk_to_itself),
 		TEST(closing_takes_back_what_was_pending),
 		TEST(reset_closes_all),
+		TEST(reset_is_preempted),
 		TEST(three_domains_agree_with_the_model),
 	};
 
