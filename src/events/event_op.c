@@ -236,7 +236,7 @@ static i64 unmask(struct vcpu *v, union event_arg *arg)
 }
 
 // Closes all ports, where it stopped the last time at first. -ESRCH, -EPERM
-// `dom` (others for dom0 only).
+// `dom` (others for dom0 only), -EINVAL another that dom0 has not paused.
 static i64 reset(struct vcpu *v, struct hcall *h)
 {
 	struct evtchn_reset arg;
@@ -249,6 +249,8 @@ static i64 reset(struct vcpu *v, struct hcall *h)
 	d = domain_target(v->domain, arg.dom, &err);
 	if (!d)
 		return err;
+	if (d != v->domain && !d->controller_pauses)
+		return -EINVAL;
 	next = events_close_all(d, (u32)h->arg[0] >> CMD_BITS);
 	if (!next)
 		return 0;

@@ -548,6 +548,8 @@ static void reset_closes_all(void **state)
 	bind_virq(1, VIRQ_TIMER, 0);
 	bind_interdomain(1, 2, port);
 	assert_int_equal(op(2, EVTCHNOP_reset, &a), -EPERM);
+	assert_int_equal(op(0, EVTCHNOP_reset, &a), -EINVAL);
+	domain[1].controller_pauses = 1;
 	assert_int_equal(op(0, EVTCHNOP_reset, &a), 0);
 	for (u32 i = 1; i < 10; i++)
 		assert_int_equal(status(1, i).status, EVTCHNSTAT_closed);
