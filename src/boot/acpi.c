@@ -41,7 +41,7 @@ static bool is_rsdp(const struct rsdp *r)
 	return !memcmp(r->signature, "RSD PTR ", 8) && sum_ok(r, RSDP1_BYTES);
 }
 
-static maddr_t search(maddr_t start, size_t bytes, acpi_map_fn *map)
+static maddr_t search(maddr_t start, size_t bytes, firmware_map_fn *map)
 {
 	const char *area = map(start, bytes);
 
@@ -53,7 +53,7 @@ static maddr_t search(maddr_t start, size_t bytes, acpi_map_fn *map)
 	return 0;
 }
 
-static maddr_t find_rsdp(acpi_map_fn *map)
+static maddr_t find_rsdp(firmware_map_fn *map)
 {
 	const u8 *segment = map(EBDA_SEGMENT, 2);
 	maddr_t ebda =
@@ -66,7 +66,7 @@ static maddr_t find_rsdp(acpi_map_fn *map)
 }
 
 // The whole table at addr, checked, or 0 with a warning.
-static const struct acpi_header *table_at(maddr_t addr, acpi_map_fn *map)
+static const struct acpi_header *table_at(maddr_t addr, firmware_map_fn *map)
 {
 	const struct acpi_header *t = map(addr, sizeof(*t));
 	u32 length;
@@ -84,7 +84,7 @@ static const struct acpi_header *table_at(maddr_t addr, acpi_map_fn *map)
 }
 
 static void read_dsdt(struct machine *m, const struct acpi_header *fadt,
-		      acpi_map_fn *map)
+		      firmware_map_fn *map)
 {
 	maddr_t addr = acpi_fadt_dsdt(fadt);
 	const struct acpi_header *t = addr ? table_at(addr, map) : NULL;
@@ -93,7 +93,7 @@ static void read_dsdt(struct machine *m, const struct acpi_header *fadt,
 		acpi_read_dsdt(m, t);
 }
 
-static void read_table(struct machine *m, maddr_t addr, acpi_map_fn *map)
+static void read_table(struct machine *m, maddr_t addr, firmware_map_fn *map)
 {
 	static const struct {
 		char signature[5];
@@ -121,7 +121,7 @@ static void read_table(struct machine *m, maddr_t addr, acpi_map_fn *map)
 
 // The root table is a list of addresses, 4 (RSDT) or 8 bytes (XSDT) each.
 static bool read_root(struct machine *m, maddr_t addr, size_t width,
-		      acpi_map_fn *map)
+		      firmware_map_fn *map)
 {
 	const struct acpi_header *root = table_at(addr, map);
 
@@ -138,7 +138,7 @@ static bool read_root(struct machine *m, maddr_t addr, size_t width,
 	return true;
 }
 
-bool acpi_read(struct machine *m, maddr_t addr, acpi_map_fn *map)
+bool acpi_read(struct machine *m, maddr_t addr, firmware_map_fn *map)
 {
 	const struct rsdp *r;
 	struct rsdp rsdp = {0};

@@ -8,9 +8,6 @@
 #include "boot/boot.h"
 #include "lib/types.h"
 
-// Gives `bytes` bytes of physical memory at addr, or 0 when it cannot.
-typedef const void *acpi_map_fn(maddr_t addr, size_t bytes);
-
 struct acpi_header {
 	char signature[4];
 	u32 length;
@@ -22,7 +19,7 @@ _Static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
 
 // Finds and reads all tables. rsdp is where the loader says that the root
 // pointer is, or 0 to search the BIOS area. False when there is no ACPI.
-bool acpi_read(struct machine *m, maddr_t rsdp, acpi_map_fn *map);
+bool acpi_read(struct machine *m, maddr_t rsdp, firmware_map_fn *map);
 
 // acpi_tables.c: one reader a table; t has passed its checks.
 void acpi_read_madt(struct machine *m, const struct acpi_header *t);

@@ -41,6 +41,7 @@ struct boot_info {
 	u32 module_count;
 	struct boot_module module[BOOT_MAX_MODULES];
 	maddr_t rsdp; // 0: search the BIOS area
+	maddr_t efi_system_table; // 0: started by a BIOS
 	maddr_t image_start, image_end; // where we ourselves are
 };
 
@@ -98,6 +99,9 @@ extern struct boot_options boot_options;
 // Fills boot_options from the text; warns once for each unknown word.
 void cmdline_parse(const char *text);
 
+// Gives `bytes` bytes of physical memory at addr, or 0 when it cannot.
+typedef const void *firmware_map_fn(maddr_t addr, size_t bytes);
+
 // Firmware tables.
 struct acpi_cpu {
 	u32 apic_id, acpi_id;
@@ -135,8 +139,20 @@ struct machine {
 	u8 mcfg_bus_start, mcfg_bus_end;
 };
 extern struct machine machine;
-// Reads the tables (before mm_init: through the boot identity map).
-void acpi_init(const struct boot_info *bi);
+
+// What EFI left in memory, for dom0, which finds the ACPI tables by it.
+#define EFI_VENDOR_MAX 100
+struct efi_info {
+	u32 revision; // of its system table, 2.70 is 0x20046; 0: it was no EFI
+	u32 vendor_revision;
+	u16 vendor[EFI_VENDOR_MAX]; // who made it; ends with 0
+	maddr_t tables; // its configuration tables
+	u32 nr_tables;
+};
+extern struct efi_info efi_info;
+
+// Reads all of that (before mm_init: through the boot identity map).
+void firmware_init(const struct boot_info *bi);
 
 // Starts the other processors; they idle until they get work. One that does not
 // come up is reported and left out.

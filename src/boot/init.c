@@ -59,7 +59,7 @@ void boot_start(u32 magic, u32 info)
 	banner();
 	cpu_identify(); // NX, address width for the page tables
 	report_processor();
-	acpi_init(&boot_info); // still through the boot page tables
+	firmware_init(&boot_info); // still through the boot page tables
 	mm_init(&boot_info); // the identity map is gone from here on
 	idt_init();
 	percpu_setup(0, apic_id, acpi_id_of(apic_id));

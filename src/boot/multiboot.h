@@ -30,6 +30,7 @@
 #define MB2_TAG_LOADER 2
 #define MB2_TAG_MODULE 3
 #define MB2_TAG_MMAP 6
+#define MB2_TAG_EFI64 12
 #define MB2_TAG_RSDP_OLD 14
 #define MB2_TAG_RSDP_NEW 15
 
@@ -76,6 +77,11 @@ struct mb2_module {
 	struct mb2_tag tag;
 	u32 start, end;
 	char cmdline[];
+};
+
+struct mb2_efi64 {
+	struct mb2_tag tag;
+	u64 system_table;
 };
 
 struct mb2_mmap {

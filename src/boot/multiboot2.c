@@ -45,6 +45,13 @@ static void read_rsdp(struct boot_info *bi, const struct mb2_tag *tag)
 	bi->rsdp = image_maddr(rsdp_copy);
 }
 
+static void read_efi(struct boot_info *bi, const struct mb2_tag *tag)
+{
+	if (tag->size >= sizeof(struct mb2_efi64))
+		bi->efi_system_table =
+			((const struct mb2_efi64 *)tag)->system_table;
+}
+
 static void read_cmdline(struct boot_info *bi, const struct mb2_tag *tag)
 {
 	loader_text(bi->cmdline, sizeof(bi->cmdline), virt_maddr(tag + 1));
@@ -83,6 +90,7 @@ void multiboot2_read(struct boot_info *bi, maddr_t addr)
 		strip_word(bi->cmdline);
 	for_tags(bi, addr, MB2_TAG_MODULE, read_module);
 	for_tags(bi, addr, MB2_TAG_MMAP, read_mmap);
+	for_tags(bi, addr, MB2_TAG_EFI64, read_efi);
 	for_tags(bi, addr, MB2_TAG_RSDP_NEW, read_rsdp);
 	for_tags(bi, addr, MB2_TAG_RSDP_OLD, read_rsdp);
 }

@@ -98,26 +98,7 @@ static int op_set_processor_pminfo(struct xen_platform_op *op)
 	return info->type == XEN_PM_PDC ? set_pdc(info) : -ENOSYS;
 }
 
-// ----------------------------------------------------------------- firmware
-
-// What a BIOS would have said before we started: none of it was asked.
-static int op_firmware_info(struct xen_platform_op *op)
-{
-	struct xenpf_firmware_info *info = &op->u.firmware_info;
-
-	switch (info->type) {
-	case XEN_FW_DISK_INFO:
-	case XEN_FW_DISK_MBR_SIGNATURE:
-		return -ESRCH; // no disk of this number
-	case XEN_FW_KBD_SHIFT_FLAGS:
-		if (info->index)
-			return -ESRCH;
-		info->u.kbd_shift_flags = 0;
-		return 0;
-	default:
-		return -ENOSYS;
-	}
-}
+// -------------------------------------------------------------------- power
 
 // The sleep type in a value for a PM1 control register.
 static u8 sleep_type(u16 value)
@@ -163,7 +144,7 @@ static const struct platform_sub_op sub_ops[] = {
 	[XENPF_get_cpuinfo] = {op_get_cpuinfo, true},
 	[XENPF_get_cpu_version] = {op_get_cpu_version, true},
 	[XENPF_set_processor_pminfo] = {op_set_processor_pminfo, false},
-	[XENPF_firmware_info] = {op_firmware_info, true},
+	[XENPF_firmware_info] = {platform_firmware, true},
 	[XENPF_enter_acpi_sleep] = {op_enter_acpi_sleep, false},
 	[XENPF_resource_op] = {platform_resource, false},
 };

@@ -15,14 +15,14 @@ import machine
 QUICK = "quiet rf.tools=0"
 
 
-def test_grub_multiboot2(boot, tmp_path):
-    """A CD made by grub-mkrescue, started by the machine's BIOS."""
+def grub_disc(tmp_path, line, platform):
+    """A CD made by grub-mkrescue, for machines with that firmware."""
     disc = tmp_path / "disc"
     (disc / "boot" / "grub").mkdir(parents=True)
     shutil.copy(machine.default_hv(), disc / "hypervisor")
-    shutil.copy(machine.kernel("6.1"), disc / "vmlinuz")
+    shutil.copy(machine.kernel(line), disc / "vmlinuz")
     with open(disc / "initrd.gz", "wb") as out:
-        subprocess.run(["gzip", "-9c", machine.kernel("6.1", "initramfs")],
+        subprocess.run(["gzip", "-1c", machine.kernel(line, "initramfs")],
                        stdout=out, check=True)
     (disc / "boot" / "grub" / "grub.cfg").write_text(
         "set timeout=0\n"
@@ -32,9 +32,35 @@ def test_grub_multiboot2(boot, tmp_path):
         " module2 /initrd.gz\n"
         "}\n" % QUICK)
     iso = str(tmp_path / "disc.iso")
-    subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "-o", iso,
-                    str(disc)], check=True, capture_output=True)
-    boot(disc=iso).dom0_up(timeout=180)
+    subprocess.run(["grub-mkrescue", "-d", "/usr/lib/grub/" + platform, "-o",
+                    iso, str(disc)], check=True, capture_output=True)
+    return iso
+
+
+def test_grub_multiboot2(boot, tmp_path):
+    boot(disc=grub_disc(tmp_path, "6.1", "i386-pc")).dom0_up(timeout=180)
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("line", ["6.1", "7.2"])
+def test_grub_efi(boot, tmp_path, line):
+    """dom0 finds ACPI's tables by EFI's: there is no BIOS area to search.
+
+    By them it knows its devices' interrupts, and how to power off.
+    """
+    m = boot(disc=grub_disc(tmp_path, line, "x86_64-efi"),
+             extra=["-bios", "/usr/share/ovmf/OVMF.fd"])
+    m.expect(r"ringfort: EFI 2\.\d\d")
+    m.dom0_up(timeout=240)
+    m.shell()
+    for said in ("efi: EFI v2.* by EDK II", "ACPI: RSDP 0x",
+                 "ACPI: Using IOAPIC for interrupt routing",
+                 "PCI: Using ACPI for IRQ routing"):
+        assert m.run("dmesg | grep -q '%s'" % said)[0] == 0, said
+    assert m.run("grep -q 'xen-pirq.*acpi' /proc/interrupts")[0] == 0
+    assert m.run("ls /sys/firmware/efi")[0] == 0
+    m.send("poweroff -f\n")
+    m.expect("dom0 powers the machine off")
 
 
 @pytest.mark.ours

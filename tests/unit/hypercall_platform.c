@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uses: src/hypercall/platform.c src/hypercall/platform_msr.c
-// uses: tests/fake/core.c
+// uses: src/hypercall/platform_firmware.c tests/fake/core.c
 //
 // platform_op: what dom0 may ask and tell, what comes back, and the errno of
 // everything else.
@@ -14,6 +14,7 @@
 
 #include "abi/errno.h"
 #include "abi/xen.h"
+#include "boot/boot.h"
 #include "core.h"
 #include "cpu/cpu.h"
 #include "hw/x86.h"
@@ -27,6 +28,14 @@ struct cpu_features cpu_features = {
 	.model = 42,
 	.stepping = 3,
 };
+
+struct boot_info boot_info = {
+	.e820_count = 3,
+	.e820 = {{0, 0x9f000, E820_RAM},
+		 {0xf0000, 0x10000, E820_RESERVED},
+		 {0x100000, 0x1000, E820_ACPI}},
+};
+struct efi_info efi_info;
 
 static struct domain control = {.privileged = true};
 static struct domain other;
@@ -134,6 +143,85 @@ static void firmware_has_little_to_say(void **state)
 	assert_int_equal(call(XENPF_firmware_info), -ESRCH);
 	op.u.firmware_info.type = XEN_FW_EFI_INFO;
 	assert_int_equal(call(XENPF_firmware_info), -ENOSYS);
+}
+
+static int ask_efi(u32 index)
+{
+	op.u.firmware_info.type = XEN_FW_EFI_INFO;
+	op.u.firmware_info.index = index;
+	return call(XENPF_firmware_info);
+}
+
+static void efi_tells_what_it_left(void **state)
+{
+	union xenpf_efi_info *info = &op.u.firmware_info.u.efi_info;
+
+	assert_int_equal(ask_efi(XEN_FW_EFI_CONFIG_TABLE), -ENOSYS);
+	efi_info = (struct efi_info){
+		.revision = 0x20046, .tables = 0x7f000018, .nr_tables = 11};
+	assert_int_equal(ask_efi(XEN_FW_EFI_VERSION), 0);
+	assert_int_equal(info->version, 0x20046);
+	assert_int_equal(ask_efi(XEN_FW_EFI_CONFIG_TABLE), 0);
+	assert_int_equal(info->cfg.addr, 0x7f000018);
+	assert_int_equal(info->cfg.nent, 11);
+	assert_int_equal(ask_efi(XEN_FW_EFI_RT_VERSION), -EOPNOTSUPP);
+	assert_int_equal(ask_efi(XEN_FW_EFI_PCI_ROM), -ESRCH);
+	assert_int_equal(ask_efi(XEN_FW_EFI_APPLE_PROPERTIES), -EINVAL);
+	assert_int_equal(ask_efi(~0u), -EINVAL);
+}
+
+// The name ends with 0, whatever room there is, and nothing behind is touched.
+static void efi_has_a_vendor(void **state)
+{
+	union xenpf_efi_info *info = &op.u.firmware_info.u.efi_info;
+	u16 name[EFI_VENDOR_MAX + 1];
+
+	efi_info.vendor_revision = 9;
+	for (u32 i = 0; i < EFI_VENDOR_MAX - 1; i++)
+		efi_info.vendor[i] = (u16)('a' + i % 26);
+	for (u32 bytes = 0; bytes <= sizeof(name); bytes++) {
+		u32 room = min(bytes / 2, (u32)EFI_VENDOR_MAX);
+
+		memset(name, 0xff, sizeof(name));
+		info->vendor.bufsz = bytes;
+		set_xen_guest_handle(info->vendor.name, name);
+		assert_int_equal(ask_efi(XEN_FW_EFI_VENDOR), 0);
+		assert_int_equal(info->vendor.revision, 9);
+		for (u32 i = 0; i + 1 < room; i++)
+			assert_int_equal(name[i], efi_info.vendor[i]);
+		if (room)
+			assert_int_equal(name[room - 1], 0);
+		for (u32 i = room; i < ARRAY_SIZE(name); i++)
+			assert_int_equal(name[i], 0xffff);
+	}
+	fake_fault_at = name;
+	fake_fault_bytes = 1;
+	assert_int_equal(ask_efi(XEN_FW_EFI_VENDOR), -EFAULT);
+	fake_fault_bytes = 0;
+}
+
+static int memory_at(u64 addr, u64 size)
+{
+	op.u.firmware_info.u.efi_info.mem.addr = addr;
+	op.u.firmware_info.u.efi_info.mem.size = size;
+	return ask_efi(XEN_FW_EFI_MEM_INFO);
+}
+
+static void efi_knows_kinds_of_memory(void **state)
+{
+	union xenpf_efi_info *info = &op.u.firmware_info.u.efi_info;
+
+	assert_int_equal(memory_at(0x1000, 0x100000), 0);
+	assert_int_equal(info->mem.size, 0x9e000);
+	assert_int_equal(info->mem.type, 7);
+	assert_int_equal(memory_at(0xfffff, ~0ull), 0);
+	assert_int_equal(info->mem.size, 1);
+	assert_int_equal(info->mem.type, 0);
+	assert_int_equal(memory_at(0x100010, 8), 0);
+	assert_int_equal(info->mem.size, 8);
+	assert_int_equal(info->mem.type, 9);
+	assert_int_equal(memory_at(0x9f000, 8), -ESRCH);
+	assert_int_equal(memory_at(~0ull, 8), -ESRCH);
 }
 
 static void processor_features_are_left_as_shown(void **state)
@@ -249,6 +337,9 @@ int main(void)
 		cmocka_unit_test(wall_clock_is_set),
 		cmocka_unit_test(processors_are_described),
 		cmocka_unit_test(firmware_has_little_to_say),
+		cmocka_unit_test(efi_tells_what_it_left),
+		cmocka_unit_test(efi_has_a_vendor),
+		cmocka_unit_test(efi_knows_kinds_of_memory),
 		cmocka_unit_test(processor_features_are_left_as_shown),
 		cmocka_unit_test(only_s5_is_a_sleep),
 		cmocka_unit_test(registers_are_read),
