@@ -310,13 +310,17 @@ static void classic_selectors(struct vcpu *v, struct regs *r)
 	r->ss |= 3;
 }
 
+// A kernel that was classic is on its root.
 static void leave_classic(struct vcpu *v, struct regs *r)
 {
+	bool was_classic = !v->closed && v->in_kernel;
+
 	v->closed = false;
 	if (!v->domain->gate)
 		return;
 	classic_selectors(v, r);
-	root_switch(v);
+	if (!was_classic)
+		root_switch(v);
 }
 
 // The gate's entries work on the full root as well. The iret must come to C,

@@ -177,6 +177,14 @@ static void turn(struct mirror *m, bool for_kernel)
 			      for_kernel);
 }
 
+// Most entries are empty in both.
+#define GROUP 8
+
+static bool group_empty(const u64 *t)
+{
+	return !(t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7]);
+}
+
 static void fill(struct mirror *m, mfn_t table)
 {
 	const u64 *from = mfn_virt(table);
@@ -184,7 +192,10 @@ static void fill(struct mirror *m, mfn_t table)
 	m->of = table;
 	m->usable = true;
 	for (u32 i = 0; i < ENTRIES; i++)
-		if (!entry_is_ours(4, i))
+		if (i % GROUP == 0 && group_empty(from + i) &&
+		    group_empty(m->l4 + i))
+			i += GROUP - 1;
+		else if (!entry_is_ours(4, i))
 			write_entry(m, i, READ_ONCE(from[i]));
 }
 
@@ -253,18 +264,29 @@ static struct mirror *get(struct mirrors *s, enum mirror_kind kind,
 	return m;
 }
 
-mfn_t mirror_of(struct vcpu *v)
-{
-	const struct mirror *m = get(cpu_this()->mirrors, MIRROR_GATE, v);
-
-	return m->usable ? virt_mfn(m->l4) : MFN_NONE;
-}
-
 // -------------------------------------------------------------------- shared
 
 bool mirror_shares(const struct cpu *c)
 {
 	return c->mirrors && c->mirrors->set[MIRROR_SHARED].m[0].l4;
+}
+
+static mfn_t mfn_of(const struct mirror *m)
+{
+	return m->usable ? virt_mfn(m->l4) : MFN_NONE;
+}
+
+mfn_t mirror_of(struct vcpu *v)
+{
+	return mfn_of(get(cpu_this()->mirrors, MIRROR_GATE, v));
+}
+
+mfn_t mirror_full(struct vcpu *v)
+{
+	struct mirrors *s = cpu_this()->mirrors;
+
+	return mirror_shares(cpu_this()) ? mfn_of(get(s, MIRROR_SHARED, v))
+					 : MFN_NONE;
 }
 
 mfn_t mirror_shared(struct vcpu *v, bool for_kernel, bool *taken)
@@ -276,16 +298,14 @@ mfn_t mirror_shared(struct vcpu *v, bool for_kernel, bool *taken)
 	if (!mirror_shares(cpu_this()))
 		return MFN_NONE;
 	m = get(s, MIRROR_SHARED, v);
-	if (!m->usable)
-		return MFN_NONE;
-	if (m->for_kernel != for_kernel) {
+	if (m->usable && m->for_kernel != for_kernel) {
 		lock_get(&s->lock);
 		turn(m, for_kernel);
 		lock_put(&s->lock);
 		s->given = for_kernel;
 		*taken = !for_kernel;
 	}
-	return virt_mfn(m->l4);
+	return mfn_of(m);
 }
 
 // Ours are never for ring 3, but for the M2P.

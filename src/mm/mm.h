@@ -266,6 +266,8 @@ bool mirror_shares(const struct cpu *c);
 // before, so that a CR3 write must follow before the program runs. MFN_NONE:
 // there is none, and nothing was done. Takes the domain's lock.
 mfn_t must_check mirror_shared(struct vcpu *v, bool for_kernel, bool *taken);
+// The same, whoever's the upper half is: for the hypervisor to work on.
+mfn_t must_check mirror_full(struct vcpu *v);
 // The kernel that runs here in ring 3 faulted at va for want of U: true if that
 // was to be had, and va can be tried again.
 bool must_check mirror_give(gva_t va);

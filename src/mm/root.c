@@ -188,8 +188,7 @@ void root_init_cpu(struct cpu *c)
 
 mfn_t root_full(struct vcpu *v)
 {
-	bool taken; // what the kernel had is flushed on the way to the gate
-	mfn_t root = mirror_shared(v, false, &taken);
+	mfn_t root = mirror_full(v);
 
 	return mfn_is_none(root) ? v->kernel_root : root;
 }

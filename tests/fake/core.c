@@ -97,6 +97,12 @@ weak mfn_t mirror_shared(struct vcpu *v, bool for_kernel, bool *taken)
 	return MFN_NONE;
 }
 
+weak mfn_t mirror_full(struct vcpu *v)
+{
+	(void)v;
+	return MFN_NONE;
+}
+
 weak bool mirror_give(gva_t va)
 {
 	(void)va;

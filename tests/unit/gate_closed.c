@@ -606,6 +606,43 @@ static void the_full_root_is_shared(void **state)
 	assert_int_equal(fake_cr3_writes, 0);
 }
 
+static bool kernel_slot_has_u(void)
+{
+	return fake_words(cpu_this()->cr3 >> PAGE_SHIFT)[UPPER] & PTE_US;
+}
+
+// Behind the gate nobody runs on it, so U may stay; a program in classic mode
+// would, so there it goes, with a CR3 write.
+static void u_goes_when_a_program_would_have_it(void **state)
+{
+	u64 full, e = entry_of(s.l3, E_RW);
+
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, e), 0);
+	assert_true(mirror_init(cpu_of(0), MIRROR_SHARED));
+	d->gate = GATE_ADAPTIVE;
+	s.v->in_kernel = false;
+	assert_true(leave_for_gate());
+	full = cpu_this()->cr3;
+	asks();
+	assert_int_equal(leave(), 0);
+	assert_false(kernel_slot_has_u());
+	assert_true(mirror_give((u64)UPPER << 39 | 0xffffull << 48));
+	assert_true(kernel_slot_has_u());
+	by_us(0);
+	assert_true(leave_for_gate());
+	assert_int_equal(cpu_this()->cr3, full);
+	assert_true(kernel_slot_has_u());
+	by_us(1);
+	assert_true(leave_for_gate());
+	by_us(1);
+	fake_cr3_writes = 0;
+	assert_int_equal(leave(), 0);
+	assert_int_equal(cpu_this()->cr3, full);
+	assert_false(kernel_slot_has_u());
+	assert_int_equal(fake_cr3_writes, 1);
+	assert_int_equal(fake_update(s.v, s.l4, UPPER, 0), 0);
+}
+
 // Whoever runs next finds the entries that he needs.
 static void entries_go_with_the_domain(void **state)
 {
@@ -649,6 +686,7 @@ int main(void)
 		TEST(a_task_switch),
 		TEST(a_kernel_that_needs_us),
 		TEST(the_full_root_is_shared),
+		TEST(u_goes_when_a_program_would_have_it),
 		TEST(entries_go_with_the_domain),
 		TEST(flips),
 	};
