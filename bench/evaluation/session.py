@@ -18,6 +18,7 @@ The parts of a visit are the seconds that each took.
 A finding is a row of a setting (see target.py), or a note.
 """
 
+import collections
 import contextlib
 import dataclasses
 import json
@@ -41,6 +42,8 @@ VICTIM = ("syscall_null", "fork_exec", "switch_2", "lat_wakeup", "lat_timer")
 COUNTED = ("syscall_null", "signal_handle", "fault_anon", "fork_exec",
            "switch_2", "lat_syscall")
 TOOLS_DISK = {"xen": "/dev/xvdb", "virtio": "/dev/vdb"}
+TRIES = 2  # of a part that is measured only once; guests of emulated hardware
+#            virtualization die now and then, and machines under them hang
 
 
 @dataclasses.dataclass
@@ -93,14 +96,19 @@ def _io(options, io, peer=None, disk=None):
 
 
 class Visit:
-    """One boot of one machine: its settings' rows, one part after another."""
+    """One boot of one machine: its settings' rows, one part after another.
+
+    If it is lost after the rows, another is booted for what is left.
+    """
 
     def __init__(self, host, computer, options, more, icount=False):
         self.host, self.computer, self.options = host, computer, options
         self.more = more  # and what is measured only once in a session
         self.icount = icount
         self.findings = []
-        self.took = {}  # seconds of each part
+        self.took = collections.Counter()  # seconds of each part
+        self.tries = collections.Counter()  # of each part after the rows
+        self.lost = False
         self.guests = [s for s in host.settings if s.guest and not s.rows_of]
 
     def run(self):
@@ -110,15 +118,29 @@ class Visit:
         with open(disk, "wb") as f:
             f.truncate(self.computer.disk << 20)
         tools = images.tools_disk(self.computer.kernel)
+        disks = [(disk, "cache=unsafe"), (tools, "readonly=on")]
         try:
-            with target.Computer(
-                    self.host, self.computer,
-                    [(disk, "cache=unsafe"), (tools, "readonly=on")],
-                    self._scripts(), self.icount) as m:
-                self.target = target.Target(m, self.findings.append)
-                self._parts()
+            self._boot(disks, self._parts)
+            if self.lost:
+                self._boot_again(disks)
         finally:
             os.unlink(disk)
+
+    def _boot(self, disks, parts):
+        with target.Computer(self.host, self.computer, disks,
+                             self._scripts(), self.icount) as m:
+            self.target = target.Target(m, self.findings.append)
+            parts()
+
+    def _boot_again(self, disks):
+        first = self.host.settings[0]
+        try:
+            self.lost = False
+            self._boot(disks, self._rest)
+        except (machine.Failure, OSError, ValueError) as e:
+            self._note(first, "the second machine: %s" % _first_line(e))
+        if self.lost:
+            self._note(first, "lost again, and with it all that was left")
 
     def _scripts(self):
         scripts = {"self": "\n".join(self._own_commands()) + "\n"}
@@ -187,7 +209,7 @@ class Visit:
         try:
             yield
         finally:
-            self.took["%s: %s" % (s.name, what)] = round(
+            self.took["%s: %s" % (s.name, what)] += round(
                 time.monotonic() - start, 1)
 
     def _parts(self):
@@ -199,15 +221,23 @@ class Visit:
             with self._timed("rows", first):
                 t.do("/lab/host loop")
                 t.follow("sh /lab/self", first.name, timeout=600)
-        if self.guests:
-            t.do("/lab/host network")
-            if self.host.kvm:
-                t.do("/lab/host kvm " + self.host.kvm)
+        self._prepare_guests()
         for s in self.guests:
             with self._timed("rows", s):
                 self._follow_guest("guest-" + s.name, s)
         if self.more and not self.icount:
             self._extras(first)
+
+    def _rest(self):
+        self.target.boot()
+        self._prepare_guests()
+        self._extras(self.host.settings[0])
+
+    def _prepare_guests(self):
+        if self.guests:
+            self.target.do("/lab/host network")
+            if self.host.kvm:
+                self.target.do("/lab/host kvm " + self.host.kvm)
 
     def _extras(self, first):
         """After all rows: whatever happens here, those are kept."""
@@ -218,8 +248,8 @@ class Visit:
             for s in self.guests:
                 self._guest_extras(s)
         except (machine.Failure, OSError, ValueError) as e:
-            self._note(first, "the machine was lost, and all after it: %s"
-                       % _first_line(e))
+            self.lost = True
+            self._note(first, "the machine was lost: %s" % _first_line(e))
 
     def _own_extras(self, s):
         t, o = self.target, self.options
@@ -271,17 +301,31 @@ class Visit:
         self._attempt("neighbours", s, self._neighbours)
 
     def _attempt(self, what, s, part):
-        """A part that fails is told of and does not end the others."""
-        try:
-            with self._timed(what, s):
-                part(s)
-        except (machine.Failure, ValueError, LookupError) as e:
-            self._note(s, "%s: %s" % (what, _first_line(e)))
-            if self.target.m.qemu.poll() is not None:
-                raise
-            self.target.m.send("\x03\n")
-            self.target.m.expect("dom0 [^ ]* # ", timeout=120)
-            self.target.m.run("/lab/host clear >/dev/null 2>&1", timeout=600)
+        """A part that fails is told of, tried again, and ends no others."""
+        key = s.name, what
+        while self.tries[key] < TRIES:
+            self.tries[key] += 1
+            before = len(self.findings)
+            try:
+                with self._timed(what, s):
+                    part(s)
+                self.tries[key] = TRIES
+            except (machine.Failure, ValueError, LookupError) as e:
+                told = "%s: %s" % (what, _first_line(e))
+                if self.tries[key] < TRIES:
+                    del self.findings[before:]
+                    told += " (tried again)"
+                self._note(s, told)
+                self._recover(e)
+
+    def _recover(self, error):
+        """Back to a shell and no guests, or the machine is lost."""
+        m = self.target.m
+        if m.qemu.poll() is not None:
+            raise error
+        m.send("\x03\n")
+        m.expect("dom0 [^ ]* # ", timeout=120)
+        m.run("/lab/host clear >/dev/null 2>&1", timeout=600)
 
     def _note(self, s, text):
         self.findings.append({"setting": s.name, "note": text})

@@ -127,7 +127,87 @@ def test_extras_that_kill_the_machine_leave_the_rows():
     visit._parts()
     notes = [f["note"] for f in visit.findings if "note" in f]
     assert visit.findings[0]["row"] == "boot" and len(notes) == 2
-    assert "all after it: the machine is gone" in notes[1]
+    assert "lost: the machine is gone" in notes[1] and visit.lost
+
+
+class FailingTarget(LosingTarget):
+    """Alive; its programs fail as often as they are told to."""
+
+    def __init__(self, failures):
+        super().__init__()
+        self.failures = failures
+
+    def send(self, _):
+        pass
+
+    def expect(self, *_, **__):
+        pass
+
+    def run(self, *_, **__):
+        return 0, ""
+
+    def poll(self):
+        return None
+
+    def try_it(self, findings):
+        findings.append({"row": "half"})
+        self.failures -= 1
+        if self.failures >= 0:
+            raise machine.Failure("no")
+        findings.append({"row": "whole"})
+
+
+@pytest.mark.parametrize("failures, rows", [
+    (0, ["half", "whole"]), (1, ["half", "whole"]), (2, ["half"])])
+def test_parts_that_fail_are_tried_again(failures, rows):
+    host = next(h for h in settings.HOSTS if h.name == "native")
+    visit = session.Visit(host, COMPUTER, session.Options(), True)
+    visit.target = FailingTarget(failures)
+    visit._attempt("it", host.settings[0],
+                   lambda _: visit.target.try_it(visit.findings))
+    assert [f["row"] for f in visit.findings if "row" in f] == rows
+    assert len([f for f in visit.findings if "note" in f]) == failures
+
+
+class Dying(LosingTarget):
+    """Dies in its first attempt at fio; the next machine does not."""
+
+    machines = 0
+
+    def __init__(self, *_):
+        super().__init__()
+        Dying.machines += 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def follow(self, command, setting, *_, **__):
+        if "fio" in command and Dying.machines == 1:
+            raise machine.Failure("the machine is gone")
+        self.record({"setting": setting, "row": command})
+
+    def numbers(self, *_):
+        return [["1", "1"]]
+
+
+def test_a_lost_machine_is_booted_again_for_the_rest(monkeypatch, tmp_path):
+    monkeypatch.setattr(session.target, "Computer", Dying)
+    monkeypatch.setattr(session.target, "Target", lambda m, record: (
+        setattr(m, "record", record), m)[1])
+    monkeypatch.setattr(session.images, "tools_disk", lambda _: "")
+    Dying.machines = 0
+    host = next(h for h in settings.HOSTS if h.name == "native")
+    visit = session.Visit(host, COMPUTER, session.Options(), True)
+    visit.run()
+    rows = [f["row"] for f in visit.findings if "row" in f]
+    assert Dying.machines == 2
+    assert rows.count("boot") == 1 and rows.count("sh /lab/self") == 1
+    assert sum("fio" in r for r in rows) == 1
+    assert sum(r == "vcpus" for r in rows) == 2
+    assert len([f for f in visit.findings if "note" in f]) == 2
 
 
 def test_no_guests_at_once():
