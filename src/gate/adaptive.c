@@ -27,7 +27,7 @@ static u64 helped(const struct vcpu *v)
 	       n[CNT_HYPERCALL + __HYPERVISOR_set_segment_base];
 }
 
-void adaptive_learn(struct vcpu *v)
+hot_code void adaptive_learn(struct vcpu *v)
 {
 	u64 entries = v->traps_seen - v->traps_learnt, help = helped(v);
 	u32 score = v->help_score;
@@ -43,7 +43,7 @@ void adaptive_learn(struct vcpu *v)
 	v->help_score = (u8)(score - min((u64)score, entries));
 }
 
-bool adaptive_shares(const struct vcpu *v)
+hot_code bool adaptive_shares(const struct vcpu *v)
 {
 	return v->help_score >= HELP_OFTEN && mirror_shares(cpu_this());
 }

@@ -179,7 +179,7 @@ static bool stays(const struct vcpu *v)
 {
 	if (v->domain->gate != GATE_ADAPTIVE)
 		return false;
-	return adaptive_shares(v) || (v->in_kernel && !v->task_switch);
+	return (v->in_kernel && !v->task_switch) || adaptive_shares(v);
 }
 
 static bool wanted(const struct vcpu *v)
@@ -310,17 +310,13 @@ static void classic_selectors(struct vcpu *v, struct regs *r)
 	r->ss |= 3;
 }
 
-// A kernel that was classic is on its root.
 static void leave_classic(struct vcpu *v, struct regs *r)
 {
-	bool was_classic = !v->closed && v->in_kernel;
-
 	v->closed = false;
 	if (!v->domain->gate)
 		return;
 	classic_selectors(v, r);
-	if (!was_classic)
-		root_switch(v);
+	root_switch(v);
 }
 
 // The gate's entries work on the full root as well. The iret must come to C,
@@ -335,11 +331,25 @@ static void fill_full(struct cpu *c, const struct vcpu *v)
 	fill_rw(gate_rw(c->id), v);
 }
 
-void gate_leave(struct vcpu *v, struct regs *r)
+// The commonest way out: a kernel that was let stay, in classic mode, which it
+// does again. It is where it has to be, but for what the gate's entries see.
+static bool stayed(struct cpu *c, struct vcpu *v)
+{
+	if (!v->in_kernel || v->closed || !stays(v))
+		return false;
+	v->task_switch = false;
+	if (c->closed)
+		fill_full(c, v);
+	return true;
+}
+
+hot_code void gate_leave(struct vcpu *v, struct regs *r)
 {
 	struct cpu *c = cpu_this();
 	mfn_t mirror;
 
+	if (stayed(c, v))
+		return;
 	if (!v->in_kernel)
 		adaptive_learn(v);
 	mirror = wanted(v) ? usable_mirror(v, r) : MFN_NONE;

@@ -266,7 +266,7 @@ static struct mirror *get(struct mirrors *s, enum mirror_kind kind,
 
 // -------------------------------------------------------------------- shared
 
-bool mirror_shares(const struct cpu *c)
+hot_code bool mirror_shares(const struct cpu *c)
 {
 	return c->mirrors && c->mirrors->set[MIRROR_SHARED].m[0].l4;
 }
