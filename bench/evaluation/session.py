@@ -296,9 +296,9 @@ class Visit:
         if self.options.counters and self.host.boot == "ringfort":
             self._attempt("counters", s, self._counters)
         self._attempt("fio, iperf3, stress-ng", s, self._run_tools)
-        self._attempt("scaling", s, self._scale)
         self._attempt("vCPUs", s, self._vcpus)
         self._attempt("neighbours", s, self._neighbours)
+        self._attempt("scaling", s, self._scale)  # what kills machines most
 
     def _attempt(self, what, s, part):
         """A part that fails is told of, tried again, and ends no others."""
