@@ -19,7 +19,7 @@ PHDRS {
 }
 
 // What hypercalls and faults of guests go through, callers and callees side by
-// side, behind what is marked as hot (lib/types.h tells why).
+// side, behind the hottest of it.
 #define HOT(sections) \
 	*/gate/entry.S.o(sections) */cpu/exit.o(sections) \
 	*/cpu/trap.o(sections) */hypercall/dispatch.o(sections) \
@@ -36,16 +36,56 @@ PHDRS {
 	*/mm/mirror.o(sections) */gate/closed.o(sections) \
 	*/gate/adaptive.o(sections)
 
-// Of these the hottest come first, as they call each other: a hypercall that
-// changes a page table, and a write to one. Those that are marked as hot stand
-// here for clang 14, which gives them no section of their own.
-#define HOTTEST \
-	*/gate/entry.S.o(.text) *(.text.guest_exit .text.syscall_entry \
-	.text.hypercall_entry .text.guest_read_pair .text.guest_range_ok \
-	.text.mmu_update_usual .text.l1_change .text.l1_take .text.l1_drop \
-	.text.trap_entry .text.ptwr_fault .text.walk_l1_table \
-	.text.guest_read_word .text.entry_exchange .text.guest_read \
-	.text.guest_write .text.hypercall_call .text.hc_mmu_update)
+// The hottest come first, function by function, in the order in which the paths
+// take them: after a write to CR3 each page that is used is a TLB entry to be
+// filled again. FN names all that compilers make of a function.
+#define FN(name) *(.text.hot.name .text.hot.name.* .text.name .text.name.*)
+#define FN_OF(file, name) */file.o(.text.name .text.name.*)
+
+// Any way in and out: system calls, faults, iret.
+#define IN_AND_OUT \
+	*(.text.hot.entry .data.rel.ro.hot) FN(guest_exit) FN(syscall_entry) \
+	FN(hypercall_entry) FN(hc_iret) FN(guest_read) FN(guest_write) \
+	FN(bounce_syscall) FN(enter_callback) FN(bounce) FN(bounce_frame) \
+	FN(vcpu_switch_mode) FN(root_switch) FN(root_is_shared) \
+	FN(wanted_root) FN(find_pair) FN_OF(mm/mirror, get) FN(mirror_shared) \
+	FN(tlb_load_root) FN(tlb_flush_follows) FN(trap_entry) \
+	FN(bounce_trap) FN(bounce_page_fault) FN(root_fault) \
+	FN(root_fault_again) FN(mirror_give) FN(mirror_given)
+
+// The closed and the adaptive gate.
+#define GATE \
+	FN(gate_leave) FN(gate_entered) FN(adaptive_learn) \
+	FN(adaptive_shares) FN(mirror_shares) FN(mirror_of) FN(mirror_full) \
+	FN(mirror_show) FN(root_full) FN(dirty_is_on) FN(vcpu_info_present)
+
+// A write to an entry of a page table, and a hypercall for one.
+#define ENTRIES \
+	FN(ptwr_fault) FN(walk_l1_table) FN(guest_read_word) \
+	FN(guest_read_pair) FN(guest_range_ok) FN(entry_exchange) \
+	FN(mmu_update_usual) FN(l1_change) FN(l1_drop) FN(l1_take)
+
+// A task switch.
+#define TASKS \
+	FN(run_batch) FN_OF(hypercall/multicall, run) FN(hc_multicall) \
+	FN(protect_ahead) FN(hypercall_call) FN(hc_mmuext_op) \
+	FN(foreign_resolve) FN(op_new_root) FN(op_new_user_root) \
+	FN(take_root) FN(roots_settle) FN(root_load) FN(root_changed) \
+	FN(hc_set_segment_base) FN(hc_stack_switch) FN(descriptor_load) \
+	FN(domain_target)
+
+// Page tables come and go.
+#define TABLES \
+	FN(hc_mmu_update) FN(update_entry) FN(hc_update_va_mapping) \
+	FN(entry_change) FN(entry_check) FN(entry_get) FN(entry_put) \
+	FN_OF(mm/change, drop) FN_OF(mm/change, take) FN(type_get) \
+	FN(type_put) FN(type_unlink) FN(validate) FN(table_validate) \
+	FN_OF(mm/table, drain) FN(drain_l1) FN(next_present) \
+	FN(end_of_present) FN_OF(mm/mirror, make) \
+	FN_OF(mm/mirror, write_entry) FN(for_mirrors_of) FN(decode_write) \
+	FN(decode_execute)
+
+#define HOTTEST IN_AND_OUT GATE ENTRIES TASKS TABLES
 
 SECTIONS {
 	. = IMAGE_BASE;
@@ -72,9 +112,8 @@ SECTIONS {
 	} :image
 
 	.text ALIGN(4096) : AT(ADDR(.text) - IMAGE_BASE + IMAGE_PHYS) {
-		*(.text.hot .text.hot.*)
-		*(.data.rel.ro.hot) // in the same page
 		HOTTEST
+		*(.text.hot .text.hot.*)
 		HOT(.text .text.*)
 		*(.text .text.*)
 	} :image

@@ -15,11 +15,13 @@ HV_OBJ := $(HV_C:src/%.c=$(B)/hv/%.o) $(HV_S:src/%.S=$(B)/hv/%.S.o)
 WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wmissing-prototypes \
 	-Wstrict-prototypes -Wvla -Wcast-qual -Wimplicit-fallthrough
 
-# General registers only: vector registers always hold a guest's state.
+# General registers only: vector registers always hold a guest's state. What gcc
+# makes of its vectors then is constants of two bytes in memory.
 HV_FLAGS := -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
-	-fno-strict-aliasing -fno-common -ffunction-sections -fdata-sections \
+	-fno-strict-aliasing -fno-common -fno-tree-vectorize \
+	-ffunction-sections -fdata-sections \
 	-O2 -g -Isrc -I$(B)/gen -DRF_DEBUG=$(DEBUG)
 HV_CFLAGS := -std=gnu17 $(HV_FLAGS) $(WARN) -include src/lib/hidden.h
 # --no-relax: ld would turn loads of addresses into 32-bit immediates.

@@ -553,7 +553,7 @@ END(\name)
 
 // ------------------------------------------------------- on the full root
 
-	.text
+	.section .text.hot.entry, "ax", @progbits
 
 // In: RDI = the guest's frame, RSI = closed_leave's address in this processor's
 // block.

@@ -201,8 +201,6 @@ END(syscall_rest)
 	int3
 .endm
 
-	.text
-
 // The vectors that use an IST have stubs further down; none is taken here.
 	.balign	16
 FUNC(gate_trap_stubs)
@@ -260,6 +258,8 @@ LOCAL_FUNC(fast_gs_refused)
 END(fast_gs_refused)
 
 // -------------------------------------------------------------- interrupts
+
+	.text
 
 	.balign	8
 FUNC(gate_irq_stubs)

@@ -83,9 +83,10 @@ static inline maddr_t mfn_maddr(mfn_t m)
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 #define no_inline __attribute__((noinline))
 #define maybe_unused __attribute__((unused))
-// What a guest's task switch goes through, and nothing else: the linker puts it
-// side by side (hv.lds.S), because CR3 is written there, and each page that is
-// used afterwards is a TLB entry to be filled again.
+// What a guest's task switch goes through, and nothing else: the compiler takes
+// more trouble over it. Where it lies in memory hv.lds.S says, function by
+// function: CR3 is written there, and each page that is used afterwards is a TLB
+// entry to be filled again.
 #define hot_code __attribute__((hot))
 #define hot_const __attribute__((section(".data.rel.ro.hot")))
 #define hot_data __attribute__((section(".data.hot")))
