@@ -53,7 +53,8 @@ struct cpu {
 	struct vcpu *loaded; // whose state is in the registers (lazy when idle)
 	struct vcpu *rooted; // whose root CR3 may hold
 	struct vcpu *fpu_owner; // whose FPU state is live in the registers
-	u64 cr3; // what CR3 holds, to save a read
+	u64 cr3; // what CR3 holds, to save a read; or next holds
+	u64 left_root; // of a guest: CR3 may hold it still (root_next); or 0
 	u32 work; // preemption budget used since entry (preempt_due)
 	struct timer_queue timers;
 	u64 count[CNT_MAX]; // while idle

@@ -52,7 +52,7 @@ hot_code int guest_read(void *dst, gva_t src, size_t bytes)
 
 	if (!guest_range_ok(src, bytes))
 		return -EFAULT;
-	tlb_settle(FLUSH_BEFORE_READ);
+	tlb_settle_at(FLUSH_BEFORE_READ, src, bytes);
 	for (; bytes >= 32; bytes -= 32, src += 32, to += 32)
 		if (!get_four(to, src))
 			return -EFAULT;
@@ -71,7 +71,7 @@ int guest_read_word(u64 *dst, gva_t src)
 {
 	if (!guest_range_ok(src, sizeof(*dst)))
 		return -EFAULT;
-	tlb_settle(FLUSH_BEFORE_READ);
+	tlb_settle_at(FLUSH_BEFORE_READ, src, sizeof(*dst));
 	return uaccess_loadq(dst, src) ? 0 : -EFAULT;
 }
 
@@ -79,7 +79,7 @@ int guest_read_pair(u64 dst[2], gva_t src)
 {
 	if (!guest_range_ok(src, 2 * sizeof(*dst)))
 		return -EFAULT;
-	tlb_settle(FLUSH_BEFORE_READ);
+	tlb_settle_at(FLUSH_BEFORE_READ, src, 2 * sizeof(*dst));
 	return uaccess_loadq(&dst[0], src) && uaccess_loadq(&dst[1], src + 8)
 		       ? 0
 		       : -EFAULT;
@@ -91,7 +91,7 @@ int guest_write(gva_t dst, const void *src, size_t bytes)
 
 	if (!guest_range_ok(dst, bytes))
 		return -EFAULT;
-	tlb_settle(FLUSH_BEFORE_WRITE);
+	tlb_settle_at(FLUSH_BEFORE_WRITE, dst, bytes);
 	for (; bytes >= 8; bytes -= 8, dst += 8, from += 8)
 		if (!uaccess_storeq(dst, get_word(from)))
 			return -EFAULT;

@@ -422,6 +422,7 @@ void gate_entered(struct regs *r)
 	if (v->closed) { // else it was on the full root
 		count(CNT_CR3);
 		count(CNT_CR3_GATE);
+		WRITE_ONCE(c->left_root, 0);
 	}
 	add_up(v, gate_rw(c->id));
 	handle(v, r);

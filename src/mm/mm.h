@@ -232,6 +232,11 @@ void l4_init_hv_slots(u64 *l4, bool open_gate);
 void root_init_cpu(struct cpu *c);
 // Loads vcpu v's root for its present mode (v->in_kernel) into CR3, counted.
 void root_load(struct vcpu *v);
+// The same after v's kernel has asked for another root than `left`, but CR3 may
+// be written later: behind a closed gate the way out to v writes it anyway.
+void root_next(struct vcpu *v, mfn_t left);
+// While it was not: do both roots map [va, va+bytes) by the same tables?
+bool root_is_alike(gva_t va, u64 bytes);
 // v's mode has changed: the same, unless that root is loaded already.
 void root_switch(struct vcpu *v);
 // The root on which the hypervisor works for v while v is behind a closed gate.
@@ -284,6 +289,9 @@ mfn_t mirror_of(struct vcpu *v);
 // Under the owner's lock.
 void mirror_entry_written(mfn_t table, u32 index, u64 entry);
 void mirror_drop(mfn_t table);
+
+// The table is a root no more: processors that root_next() kept on it leave it.
+void tlb_root_ends(mfn_t root);
 
 // TLB. A flush reaches every processor that may hold entries of d, and is done
 // when the function returns. local: this processor only.

@@ -5,7 +5,7 @@
 //
 // Roots. A context switch sends NEW_BASEPTR and NEW_USER_BASEPTR in one call;
 // the kernel root is loaded once, when the list is done, and only then the old
-// roots are let go, since CR3 must never hold a root that may be freed.
+// roots are let go, since CR3 must never hold a root that has ended.
 
 #include "abi/errno.h"
 #include "console/console.h"
@@ -25,6 +25,7 @@ struct ext {
 	struct map_ask ask; // of: whose tables are pinned
 	struct mmuext_op op;
 	bool load_root;
+	mfn_t left; // the kernel root before
 	mfn_t old[MAX_OLD]; // roots to let go when the new one is loaded
 	u32 nr_old;
 };
@@ -113,7 +114,7 @@ static hot_code void roots_settle(struct ext *x)
 	struct domain *d = x->v->domain;
 
 	if (x->load_root) {
-		root_load(x->v);
+		root_next(x->v, x->left);
 		x->v->task_switch = !mfn_is_none(x->v->user_root);
 	}
 	x->load_root = false;
@@ -153,6 +154,7 @@ static hot_code int op_new_root(struct ext *x)
 
 	if (err)
 		return err;
+	x->left = x->v->kernel_root;
 	replace_root(x, &x->v->kernel_root, mfn);
 	x->load_root = true;
 	return 0;

@@ -17,6 +17,7 @@
 #include "irq/irq.h"
 #include "mm/dirty.h"
 #include "mm/shadow.h"
+#include "mm/tlb.h"
 #include "mm/priv.h"
 
 // What two entries must have in common. A and D come and go, and the rest is
@@ -166,12 +167,45 @@ hot_code void root_load(struct vcpu *v)
 	look_up_users(v);
 }
 
+// Nothing of the guest's is used until CR3 is written but what tlb_settle_at()
+// lets pass. That `left` is let go before, and may end, is for tlb_root_ends().
+hot_code void root_next(struct vcpu *v, mfn_t left)
+{
+	struct cpu *c = cpu_this();
+	mfn_t next;
+
+	if (!v->closed || c->flush_due || mfn_is_none(left) ||
+	    is_logged(v->domain)) {
+		root_load(v);
+		return;
+	}
+	root_changed(v);
+	next = root_full(v); // a flush may come here
+	WRITE_ONCE(c->left_root, mfn_maddr(left));
+	c->flush_due = FLUSH_WITH_ROOT;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); // as above
+	c->cr3 = mfn_maddr(next);
+}
+
+bool root_is_alike(gva_t va, u64 bytes)
+{
+	const struct cpu *c = cpu_this();
+	const u64 *left = mfn_virt(maddr_mfn(c->left_root));
+	const u64 *next = mfn_virt(c->loaded->kernel_root);
+	u32 slot = table_index(va, 4);
+
+	return slot == table_index(va + bytes - 1, 4) &&
+	       !((left[slot] ^ next[slot]) & (PTE_P | PTE_RW | PTE_ADDR));
+}
+
 void root_switch(struct vcpu *v)
 {
+	struct cpu *c = cpu_this();
 	bool taken;
 	mfn_t root = wanted_root(v, &taken);
 
-	if (!taken && mfn_maddr(root) == cpu_this()->cr3)
+	if (!taken && mfn_maddr(root) == c->cr3 &&
+	    c->flush_due != FLUSH_WITH_ROOT)
 		return;
 	count(CNT_CR3_MODE);
 	tlb_load_root(root);

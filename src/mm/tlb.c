@@ -89,6 +89,7 @@ hot_code void tlb_load_root(mfn_t root)
 
 	c->cr3 = mfn_maddr(root);
 	write_cr3(c->cr3);
+	WRITE_ONCE(c->left_root, 0);
 	flushed(c, now);
 }
 
@@ -114,9 +115,25 @@ void tlb_flush_later(u32 before)
 {
 	struct cpu *c = cpu_this();
 
+	if (c->flush_due == FLUSH_WITH_ROOT) {
+		tlb_flush_local();
+		return;
+	}
 	if (!c->flush_due)
 		cpu_pend(c, PENDING_FLUSH);
 	c->flush_due = max(c->flush_due, before);
+}
+
+static bool has_left(struct cpu *c, const void *arg)
+{
+	const mfn_t *root = arg;
+
+	return READ_ONCE(c->left_root) == mfn_maddr(*root);
+}
+
+void tlb_root_ends(mfn_t root)
+{
+	flush_where(has_left, &root, CNT_FLUSH_ASKED);
 }
 
 struct moment {
@@ -212,7 +229,7 @@ void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)
 
 void tlb_invlpg_local(gva_t va)
 {
-	if (cpu_this()->flush_due >= FLUSH_BEFORE_READ)
+	if (cpu_this()->flush_due == FLUSH_BEFORE_READ)
 		return; // of all, and soon enough
 	count(CNT_INVLPG);
 	invlpg(va);

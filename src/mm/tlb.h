@@ -43,10 +43,21 @@ void tlb_flush_stale_later(u16 stamp);
 // hypercall are one. The kinds of use that it must precede:
 #define FLUSH_BEFORE_WRITE 1u // the guest's own, and our writes
 #define FLUSH_BEFORE_READ 2u // our reads, too: the guest has asked for it
+#define FLUSH_WITH_ROOT 3u // both, but where the next root maps alike
 void tlb_flush_later(u32 before);
 // Before a use of that kind.
 static inline void tlb_settle(u32 before)
 {
 	if (unlikely(cpu_this()->flush_due >= before))
+		tlb_flush_local();
+}
+// Before a use of that kind by us, in [va, va+bytes).
+static inline void tlb_settle_at(u32 before, gva_t va, u64 bytes)
+{
+	u32 due = cpu_this()->flush_due;
+
+	if (likely(due < before))
+		return;
+	if (due != FLUSH_WITH_ROOT || !root_is_alike(va, bytes))
 		tlb_flush_local();
 }

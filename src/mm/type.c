@@ -185,8 +185,10 @@ static int put_table(struct frame *f, u32 old)
 
 	if (!(old & FT_PARTIAL)) {
 		f->aux = ENTRIES;
-		if (t == TYPE_L4)
+		if (t == TYPE_L4) {
 			mirror_drop(frame_mfn(f));
+			tlb_root_ends(frame_mfn(f));
+		}
 		shadow_table_gone(frame_mfn(f));
 	}
 	set(f, word(t) | 1);

@@ -205,7 +205,8 @@ i64 fake_hypercall(struct vcpu *v, hypercall_fn *fn, u64 a, u64 b, u64 c, u64 d)
 		cpu_this()->work = fake_work;
 		h.restart = false;
 		rc = fn(v, &h);
-		tlb_settle(FLUSH_BEFORE_WRITE); // the way out
+		if (cpu_this()->flush_due != FLUSH_WITH_ROOT)
+			tlb_settle(FLUSH_BEFORE_WRITE); // the way out
 		if (!h.restart)
 			return rc;
 		fake_restarts++;

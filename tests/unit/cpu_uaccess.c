@@ -25,6 +25,13 @@ void tlb_flush_local(void)
 	this_cpu.flush_due = 0;
 }
 
+static u64 alike_at, alike_bytes; // what the next root maps as this one does
+
+bool root_is_alike(gva_t va, u64 bytes)
+{
+	return va == alike_at && bytes == alike_bytes;
+}
+
 static void ranges_stay_out_of_the_hypervisor(void **state)
 {
 	static const struct {
@@ -93,6 +100,36 @@ static void copies_flush_first(void **state)
 	assert_int_equal(flushes, 3);
 }
 
+static void expect_alike(u64 at, u64 bytes, bool alike)
+{
+	alike_at = at;
+	alike_bytes = alike ? bytes : bytes - 1;
+	this_cpu.flush_due = FLUSH_WITH_ROOT;
+	flushes = 0;
+}
+
+// Before another root is loaded, which may wait where both map the same.
+static void copies_know_the_next_root(void **state)
+{
+	u64 a[2] = {1, 2}, b[2];
+
+	for (u32 alike = 0; alike < 2; alike++) {
+		expect_alike((u64)a, 15, alike);
+		assert_int_equal(guest_read(&b, (u64)a, 15), 0);
+		assert_int_equal(flushes, !alike);
+		expect_alike((u64)b, 15, alike);
+		assert_int_equal(guest_write((u64)b, a, 15), 0);
+		assert_int_equal(flushes, !alike);
+		expect_alike((u64)a, 8, alike);
+		assert_int_equal(guest_read_word(b, (u64)a), 0);
+		assert_int_equal(flushes, !alike);
+		expect_alike((u64)a, 16, alike);
+		assert_int_equal(guest_read_pair(b, (u64)a), 0);
+		assert_int_equal(flushes, !alike);
+	}
+	this_cpu.flush_due = 0;
+}
+
 static void copies_refuse_our_addresses(void **state)
 {
 	u64 value[2] = {1, 1};
@@ -153,6 +190,7 @@ int main(void)
 		cmocka_unit_test(ranges_stay_out_of_the_hypervisor),
 		cmocka_unit_test(copies_move_every_byte_and_no_other),
 		cmocka_unit_test(copies_flush_first),
+		cmocka_unit_test(copies_know_the_next_root),
 		cmocka_unit_test(copies_refuse_our_addresses),
 		cmocka_unit_test(words_and_pairs_come_whole),
 		cmocka_unit_test(breakpoints_may_lie_in_guest_memory_only),

@@ -24,6 +24,7 @@
 
 #include "cpu/cpu.h"
 #include "gate/closed.h"
+#include "mm/tlb.h"
 #include "space.h"
 
 #define UPPER 300
@@ -471,6 +472,142 @@ static void a_task_switch_is_noticed(void **state)
 	assert_int_equal(s.v->hypercalls, 5);
 }
 
+// ----------------------------------------- a root that the way out will load
+
+// Behind the gate the kernel has asked for another root, which maps the lower
+// half likewise, and one more slot.
+static u64 ask_for_root(void)
+{
+	u64 next = fake_space_l4(&s, fake_words(s.l4)[0]);
+	u64 e = entry_of(s.l3, E_RW);
+
+	assert_int_equal(fake_update(s.v, next, UPPER, e), 0);
+	assert_int_not_equal(leave(), 0);
+	asks();
+	fake_cr3_writes = fake_ipis = fake_invlpgs = 0;
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, next);
+	assert_int_equal(fake_cr3_writes, 0);
+	assert_int_equal(cpu_this()->left_root, s.l4 << PAGE_SHIFT);
+	assert_int_not_equal(cpu_this()->cr3 >> PAGE_SHIFT, s.l4);
+	return next;
+}
+
+static void back_to_the_first(void)
+{
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
+	tlb_settle(FLUSH_BEFORE_WRITE);
+}
+
+// Was CR3 written, and for the next root?
+static void expect_loaded(u32 writes)
+{
+	assert_int_equal(fake_cr3_writes, writes);
+	assert_int_equal(cpu_this()->flush_due, writes ? 0 : FLUSH_WITH_ROOT);
+	assert_int_equal(cpu_this()->left_root,
+			 writes ? 0 : s.l4 << PAGE_SHIFT);
+	assert_int_equal(cpu_this()->cr3, mfn_maddr(root_full(s.v)));
+}
+
+static void the_way_out_loads_it(void **state)
+{
+	u64 next = ask_for_root();
+
+	expect_loaded(0);
+	same_as(leave(), next);
+	assert_int_equal(fake_cr3_writes, 0);
+	assert_int_equal(cpu_this()->flush_due, 0);
+	assert_int_equal(cpu_this()->left_root, s.l4 << PAGE_SHIFT);
+	asks(); // CR3 was written twice since
+	assert_int_equal(cpu_this()->left_root, 0);
+	back_to_the_first();
+}
+
+static void so_does_a_way_out_in_classic_mode(void **state)
+{
+	ask_for_root();
+	info_present = false;
+	assert_int_equal(leave(), 0);
+	expect_loaded(1);
+	back_to_the_first();
+}
+
+static u64 in_slot(u64 slot)
+{
+	return slot << 39 | (slot < 256 ? 0 : 0xffffull << 48);
+}
+
+static void memory_that_both_roots_map(void **state)
+{
+	ask_for_root();
+	tlb_settle_at(FLUSH_BEFORE_READ, in_slot(0), 8);
+	tlb_settle_at(FLUSH_BEFORE_WRITE, in_slot(1) - 8, 8);
+	tlb_settle_at(FLUSH_BEFORE_WRITE, in_slot(UPPER + 1), PAGE_SIZE);
+	expect_loaded(0);
+	tlb_settle_at(FLUSH_BEFORE_READ, in_slot(UPPER) + 8, 8);
+	expect_loaded(1);
+	back_to_the_first();
+}
+
+static void memory_at_the_border_of_two_slots(void **state)
+{
+	ask_for_root();
+	tlb_settle_at(FLUSH_BEFORE_WRITE, in_slot(1) - 4, 8);
+	expect_loaded(1);
+	back_to_the_first();
+}
+
+static void flushes_load_it(void **state)
+{
+	ask_for_root();
+	tlb_invlpg_local(0x1000); // of the translations that are used still
+	assert_int_equal(fake_invlpgs, 1);
+	expect_loaded(0);
+	tlb_flush_later(FLUSH_BEFORE_WRITE);
+	expect_loaded(1);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
+	tlb_flush_local();
+	assert_int_equal(cpu_this()->left_root, 0);
+	tlb_flush_later(FLUSH_BEFORE_WRITE);
+	s.v->closed = true;
+	fake_cr3_writes = 0;
+	root_next(s.v, MFN(s.l4)); // with the flush that is due
+	assert_int_equal(fake_cr3_writes, 1);
+	assert_int_equal(cpu_this()->flush_due, 0);
+}
+
+// The root that CR3 holds still ends, by its own vCPU or by another.
+static void the_root_before_ends(void **state)
+{
+	u64 first = s.l4, next = ask_for_root();
+
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_UNPIN_TABLE, first, 0), 0);
+	expect_loaded(1);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, first, 0), 0);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, first);
+	assert_int_equal(cpu_this()->left_root, next << PAGE_SHIFT);
+	tlb_flush_local();
+
+	s.l4 = first;
+	next = ask_for_root();
+	fake_cpus = 2;
+	fake_cpu = cpu_of(1);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_UNPIN_TABLE, first, 0), 0);
+	assert_int_equal(fake_ipis, 1);
+	fake_cpu = cpu_of(0);
+	expect_loaded(1);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_PIN_L4_TABLE, first, 0), 0);
+	back_to_the_first();
+}
+
+static void another_root_at_once(void **state)
+{
+	ask_for_root();
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, s.l4);
+	assert_int_equal(fake_cr3_writes, 1);
+	assert_int_equal(cpu_this()->left_root, 0);
+	assert_int_equal(cpu_this()->flush_due, 0);
+}
+
 // ------------------------------------------------------------------- adaptive
 
 static void programs_and_kernel_until_it_asks(void **state)
@@ -682,6 +819,13 @@ int main(void)
 		TEST(ring_1_does_not_leave),
 		TEST(handlers_that_need_help),
 		TEST(a_task_switch_is_noticed),
+		TEST(the_way_out_loads_it),
+		TEST(so_does_a_way_out_in_classic_mode),
+		TEST(memory_that_both_roots_map),
+		TEST(memory_at_the_border_of_two_slots),
+		TEST(flushes_load_it),
+		TEST(the_root_before_ends),
+		TEST(another_root_at_once),
 		TEST(programs_and_kernel_until_it_asks),
 		TEST(a_task_switch),
 		TEST(a_kernel_that_needs_us),
