@@ -70,7 +70,8 @@ PHDRS {
 	FN(run_batch) FN_OF(hypercall/multicall, run) FN(hc_multicall) \
 	FN(protect_ahead) FN(hypercall_call) FN(hc_mmuext_op) \
 	FN(foreign_resolve) FN(op_new_root) FN(op_new_user_root) \
-	FN(take_root) FN(roots_settle) FN(root_load) FN(root_changed) \
+	FN(take_root) FN(roots_settle) FN(root_next) FN(root_is_alike) \
+	FN(root_load) FN(root_changed) \
 	FN(hc_set_segment_base) FN(hc_stack_switch) FN(descriptor_load) \
 	FN(domain_target)
 
