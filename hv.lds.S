@@ -81,8 +81,7 @@ PHDRS {
 	FN(entry_change) FN(entry_check) FN(entry_get) FN(entry_put) \
 	FN_OF(mm/change, drop) FN_OF(mm/change, take) FN(type_get) \
 	FN(type_put) FN(type_unlink) FN(validate) FN(table_validate) \
-	FN_OF(mm/table, drain) FN(drain_l1) FN(next_present) \
-	FN(end_of_present) FN_OF(mm/mirror, make) \
+	FN_OF(mm/table, drain) FN(drain_l1) FN_OF(mm/mirror, make) \
 	FN_OF(mm/mirror, write_entry) FN(for_mirrors_of) FN(decode_write) \
 	FN(decode_execute)
 

@@ -82,6 +82,7 @@ static inline maddr_t mfn_maddr(mfn_t m)
 #define no_return _Noreturn
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 #define no_inline __attribute__((noinline))
+#define always_inline inline __attribute__((always_inline))
 #define maybe_unused __attribute__((unused))
 // What a guest's task switch goes through, and nothing else: the compiler takes
 // more trouble over it. Where it lies in memory hv.lds.S says, function by
