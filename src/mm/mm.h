@@ -290,9 +290,6 @@ mfn_t mirror_of(struct vcpu *v);
 void mirror_entry_written(mfn_t table, u32 index, u64 entry);
 void mirror_drop(mfn_t table);
 
-// The table is a root no more: processors that root_next() kept on it leave it.
-void tlb_root_ends(mfn_t root);
-
 // TLB. A flush reaches every processor that may hold entries of d, and is done
 // when the function returns. local: this processor only.
 void tlb_flush_local(void);

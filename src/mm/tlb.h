@@ -38,6 +38,10 @@ void tlb_flush_stale(u16 stamp);
 // processor's flush may wait. Others are flushed.
 void tlb_flush_stale_later(u16 stamp);
 
+// The table is a root no more: processors that root_next() left on it load the
+// next one.
+void tlb_root_ends(mfn_t root);
+
 // A flush of this processor alone can wait until the guest's addresses are used
 // again: by the guest, or by us, copying. So many that come within one
 // hypercall are one. The kinds of use that it must precede:

@@ -33,13 +33,10 @@ static long load(u32 cmd, const void *l4)
 /* A copy of the boot root, and one data page at WINDOW. */
 static u64 *make_root(u64 word)
 {
-	const u64 *boot = (const u64 *)start_info->pt_base;
 	u64 *l4 = page_alloc(), *l3 = page_alloc(), *l2 = page_alloc();
 	u64 *l1 = page_alloc(), *data = page_alloc();
 
-	for (u32 i = 0; i < 512; i++)
-		if (i < 256 || i > 271)
-			l4[i] = boot[i];
+	boot_root_copy(l4);
 	data[0] = word;
 	l1[0] = va_maddr(data) | PTE_PAGE;
 	l2[0] = va_maddr(l1) | PTE_TABLE;

@@ -281,9 +281,7 @@ static void prepare(void)
 	expect_rc("slot", mmu_update1(va_maddr(&root[LOW_SLOT]), 0), 0);
 	user_init();
 	other_root = page_alloc();
-	for (u32 i = 0; i < 512; i++)
-		if (i < 256 || i >= 272)
-			other_root[i] = root[i];
+	boot_root_copy(other_root);
 	page_make_ro(other_root);
 	expect_rc("another root", pin(4, other_root), 0);
 }

@@ -41,22 +41,13 @@ static void refused_in(u64 *l4)
 	page_free(l3);
 }
 
-static void copy_boot_slots(u64 *l4)
-{
-	const u64 *boot = (const u64 *)start_info->pt_base;
-
-	for (u32 i = 0; i < 512; i++)
-		if (i < 256 || i > 271)
-			l4[i] = boot[i];
-}
-
 /* A root whose reserved slots the guest has filled with an L3 of its own. */
 static void left_behind(void)
 {
 	u64 *l4 = page_alloc(), *l3 = table_alloc();
 	u64 boot = va_mfn((void *)start_info->pt_base), val;
 
-	copy_boot_slots(l4);
+	boot_root_copy(l4);
 	for (u32 slot = 256; slot <= 271; slot++)
 		l4[slot] = va_maddr(l3) | PTE_TABLE;
 	page_make_ro(l4);

@@ -241,6 +241,15 @@ u64 *table_alloc(void)
 	return table;
 }
 
+void boot_root_copy(u64 *l4)
+{
+	const u64 *boot = (const u64 *)start_info->pt_base;
+
+	for (u32 i = 0; i < 512; i++)
+		if (i < 256 || i > 271)
+			l4[i] = boot[i];
+}
+
 static void link_entry(u64 ptr, const void *table)
 {
 	long rc = mmu_update1(ptr, va_maddr(table) | PTE_TABLE);

@@ -81,6 +81,9 @@ void page_make_rw(const volatile void *va);
 /* A zeroed, read-only page, ready to become a page table. */
 u64 *table_alloc(void);
 
+/* Copies all entries of the boot root that are the guest's. */
+void boot_root_copy(u64 *l4);
+
 /*
  * A fresh chain of tables for an address: each level is alloc'ed with
  * table_alloc() and linked. The L3 is put in the running L4.

@@ -43,12 +43,9 @@ static const char *volatile wrong; /* what the second found */
 
 static void fill_tables(struct space *s)
 {
-	const u64 *boot = (const u64 *)start_info->pt_base;
-
-	for (u32 i = L1; i < L4; i++)
+	for (u32 i = L1; i < LEVELS; i++)
 		memset(s->table[i], 0, PAGE_SIZE);
-	for (u32 i = 0; i < 512; i++)
-		s->table[L4][i] = i < 256 || i > 271 ? boot[i] : 0;
+	boot_root_copy(s->table[L4]);
 	s->table[L1][0] = va_maddr(s->data) | PTE_PAGE;
 	s->table[L2][0] = va_maddr(s->table[L1]) | PTE_TABLE;
 	s->table[L3][0] = va_maddr(s->table[L2]) | PTE_TABLE;
