@@ -73,6 +73,8 @@ struct cpu {
 	bool closed; // the closed gate's tables and entries are loaded
 
 	u32 flush_stamp; // tlb clock value of our last full flush
+	u64 fresh; // the TLB is as it would be after a flush when `weakened` of
+		// the loaded vCPU's domain was this (mm/fresh.c)
 	u32 flush_due; // FLUSH_*: one that was put off (mm/tlb.h)
 	// Others count wanted up and wait until done has followed.
 	u32 flush_wanted, flush_done;

@@ -44,6 +44,13 @@ struct root_pair {
 };
 #define ROOT_PAIRS 32
 
+// A slot of a root that leads where no other one does (mm/fresh.c).
+struct sole_slot {
+	mfn_t root;
+	u32 slot;
+	u64 version; // root_version at that time
+};
+
 struct vcpu {
 	struct domain *domain;
 	u32 id;
@@ -98,6 +105,7 @@ struct vcpu {
 	struct root_pair pair[ROOT_PAIRS]; // compared lately
 	u64 users_version; // root_version for which users may run on the kernel
 		// root as it is; 0: not known to (gate/fast.inc asks)
+	struct sole_slot sole; // the last one looked for
 	u64 undo_mfn[2]; // page tables still to be undone (mm/undo.c), 0: none
 
 	// What the guest registered; changed by the vCPU itself or while down.
@@ -160,7 +168,11 @@ struct domain {
 
 	// Under lock: page tables, types of its frames, descriptor tables.
 	struct lock lock;
-	u64 root_version; // counts what mm/root.c compares; read by all
+	u64 root_version; // counts roots made and written; read by all
+	u64 weakened; // counts entries that lost something (mm/fresh.c);
+		// read by all, never 0
+	const u64 *weakened_entry; // the last one
+	gva_t weakened_va; // of the last one by update_va_mapping
 	u64 tot_pages; // atomic
 	u64 max_pages;
 	u64 claim; // frames set aside for it (mm/claim.c)

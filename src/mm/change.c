@@ -60,6 +60,7 @@ static int change_any(struct vcpu *v, const struct map_ask *ask,
 		write_keeping_ad(entry, value);
 	else
 		WRITE_ONCE(*entry, value);
+	entry_written(ask->d, entry, old, value);
 	if (c->level == 4) {
 		mirror_entry_written(c->table, c->index, value);
 		root_entry_written(ask->d, c->table, c->index, value);
@@ -85,6 +86,7 @@ static inline bool exchange(const struct map_ask *ask, u64 *entry, u64 old,
 	if (!__atomic_compare_exchange_n(entry, &old, value, false,
 					 __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
 		return false;
+	entry_written(ask->d, entry, old, value);
 	shadow_entry_gone(ask->d, virt_mfn(entry),
 			  (u32)((u64)entry / sizeof(u64) % ENTRIES));
 	return true;

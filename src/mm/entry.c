@@ -30,15 +30,6 @@ static u64 forbidden(u32 level)
 	return level == 1 ? bits : bits | PTE_PSE | PTE_PWT | PTE_PCD;
 }
 
-static u64 forced(const struct domain *d, u32 level, u32 index, u64 entry)
-{
-	if (level < 4)
-		return entry | PTE_US;
-	if (d->open_gate && index >= USER_SLOTS)
-		return (entry & ~(u64)PTE_US) | PTE_A;
-	return entry | PTE_US | PTE_A;
-}
-
 int entry_check(const struct map_ask *ask, u32 level, u32 index, u64 *entry)
 {
 	if (unlikely(*entry & forbidden(level))) {
@@ -47,7 +38,7 @@ int entry_check(const struct map_ask *ask, u32 level, u32 index, u64 *entry)
 			  level, *entry);
 		return -EINVAL;
 	}
-	*entry = forced(ask->d, level, index, *entry);
+	*entry = entry_forced(ask->d, level, index, *entry);
 	return 0;
 }
 

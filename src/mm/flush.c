@@ -41,13 +41,31 @@ static void flush_others(struct vcpu *v, const struct flush_ask *ask)
 	tlb_flush_mask(v->domain, mask);
 }
 
+// The guest's INVLPG may be all that keeps the TLB from being fresh.
+static void flush_address(struct domain *d, gva_t va)
+{
+	bool done = false;
+
+	if (tlb_is_nearly_fresh(d)) {
+		lock_get(&d->lock);
+		done = tlb_freshen(d, va);
+		lock_put(&d->lock);
+	}
+	if (!done)
+		tlb_invlpg_local(va);
+}
+
+static void flush_self(struct vcpu *v, const struct flush_ask *ask)
+{
+	if (!ask->all)
+		flush_address(v->domain, ask->va);
+	else if (!tlb_is_fresh())
+		tlb_flush_later(FLUSH_BEFORE_READ);
+}
+
 void flush_do(struct vcpu *v, const struct flush_ask *ask)
 {
-	if (wants_self(v, ask)) {
-		if (ask->all)
-			tlb_flush_later(FLUSH_BEFORE_READ);
-		else
-			tlb_invlpg_local(ask->va);
-	}
+	if (wants_self(v, ask))
+		flush_self(v, ask);
 	flush_others(v, ask);
 }

@@ -105,6 +105,7 @@ static inline bool l1_change(const struct map_ask *ask, mfn_t table, u32 index,
 		write_keeping_ad(entry, value);
 	else
 		WRITE_ONCE(*entry, value);
+	entry_written(ask->d, entry, old, value);
 	shadow_entry_gone(ask->d, table, index);
 	l1_drop(old, value);
 	return true;

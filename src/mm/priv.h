@@ -139,9 +139,32 @@ static inline bool entry_is_ours(u32 level, u32 index)
 {
 	return level == 4 && index - HV_FIRST_SLOT < HV_NR_SLOTS;
 }
+// A present entry with the bits that are forced.
+static inline u64 entry_forced(const struct domain *d, u32 level, u32 index,
+			       u64 entry)
+{
+	if (level < 4)
+		return entry | PTE_US;
+	if (d->open_gate && index >= USER_SLOTS)
+		return (entry & ~(u64)PTE_US) | PTE_A;
+	return entry | PTE_US | PTE_A;
+}
 // The checks and forced bits alone.
 int must_check entry_check(const struct map_ask *ask, u32 level, u32 index,
 			   u64 *entry);
+
+// Entry *at of a table of d in use was `old` and is `value`. A TLB may still go
+// by the old one, unless that was absent or the new one only allows more.
+static inline void entry_written(struct domain *d, const u64 *at, u64 old,
+				 u64 value)
+{
+	const u64 more = value & (PTE_RW | PTE_A | PTE_D);
+
+	if (!(old & PTE_P) || !((old ^ value) & ~more))
+		return;
+	d->weakened_entry = at;
+	WRITE_ONCE(d->weakened, d->weakened + 1); // after the entry
+}
 
 // The frame that an entry names.
 static inline mfn_t entry_mfn(u64 entry)

@@ -5,10 +5,10 @@
 // change between them writes CR3, and in classic mode both run on a copy of it
 // (mm/mirror.c), which takes one write; that is right only while the user root
 // maps the lower half just as the kernel root does (gate.md E1). Linux keeps the
-// two alike. Whether they are is found out by comparing them when
-// users are about to run, and remembered for a few pairs of roots: each vCPU
-// has a table, good until the domain makes a level 4 table or writes to
-// the lower half of one. A pair that differs costs two writes.
+// two alike. Whether they are is found out by comparing them when users are
+// about to run, and remembered for a few pairs of roots: each vCPU has a table,
+// good until the domain makes a level 4 table or writes to one. A pair that
+// differs costs two writes.
 
 #include "boot/boot.h"
 #include "console/console.h"
@@ -288,9 +288,9 @@ void root_entry_written(struct domain *d, mfn_t table, u32 index, u64 entry)
 {
 	bool itself = entry_leads_to(entry, table);
 
+	count_up(d);
 	if (index >= USER_SLOTS && !itself)
 		return;
-	count_up(d);
 	for (u32 i = 0; i < cpu_count(); i++) {
 		struct cpu *c = cpu_of(i);
 

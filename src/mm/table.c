@@ -9,6 +9,7 @@
 #include "abi/errno.h"
 #include "cpu/percpu.h"
 #include "mm/l1.h"
+#include "mm/scan.h"
 #include "mm/tlb.h"
 
 static struct map_ask own_frames(struct domain *d)
@@ -20,47 +21,6 @@ static struct map_ask own_frames(struct domain *d)
 // others those count that are present; the way past the rest is a unit for each
 // SKIPPED_PER_UNIT.
 #define SKIPPED_PER_UNIT 16
-
-static bool must_stop(u32 level, u32 units)
-{
-	return level > 1 && preempt_due(units);
-}
-
-// Most entries of most tables are empty, and a process has some ten tables:
-// these two loops are half of the hypervisor's part of a fork. Those of others
-// are full: inlined, they cost little there. Entries that another processor is
-// writing (A and D bits) stay present or absent.
-#define GROUP 16
-
-static always_inline bool group_empty(const u64 *t)
-{
-	u64 low = t[0] | t[1] | t[2] | t[3] | t[4] | t[5] | t[6] | t[7];
-	u64 high = t[8] | t[9] | t[10] | t[11] | t[12] | t[13] | t[14] | t[15];
-
-	return !((low | high) & PTE_P);
-}
-
-// The first present entry from i on, or ENTRIES.
-static always_inline u32 next_present(const u64 *t, u32 i)
-{
-	while (i < ENTRIES && !(t[i] & PTE_P))
-		if (i % GROUP == 0 && group_empty(t + i))
-			i += GROUP;
-		else
-			i++;
-	return i;
-}
-
-// One more than the last present entry below i, or 0.
-static always_inline u32 end_of_present(const u64 *t, u32 i)
-{
-	while (i > 0 && !(t[i - 1] & PTE_P))
-		if (i % GROUP == 0 && group_empty(t + i - GROUP))
-			i -= GROUP;
-		else
-			i--;
-	return i;
-}
 
 // Level 1: never preempted, so what is done is told at the end.
 static int fill_l1(struct frame *f, u64 *t, struct domain *d)
@@ -97,69 +57,104 @@ static void drain_l1(struct frame *f, const u64 *t)
 	f->aux = 0;
 }
 
+// What entry_get() takes for a table in use already, where nothing is special.
+// False: nothing was taken.
+static always_inline bool table_take(u16 owner, u32 level, mfn_t own, u64 entry)
+{
+	const u64 special = PTE_G | PTE_PSE | PTE_PWT | PTE_PCD;
+	mfn_t mfn = entry_mfn(entry);
+
+	if ((entry & special) || !cpu_features.nx || mfn_eq(mfn, own) ||
+	    !quick_covered(mfn.n) || !quick_get(mfn, owner))
+		return false;
+	if (likely(quick_type_get(mfn, (enum frame_type)(level - 1))))
+		return true;
+	quick_put(mfn);
+	return false;
+}
+
+// Others than those may take long: the only places to stop.
 static int fill(struct frame *f, u64 *t, u32 level, struct domain *d)
 {
 	struct map_ask ask = own_frames(d);
 	mfn_t own = frame_mfn(f);
-	u32 from = f->aux;
+	u32 from = f->aux, units = 0, i;
 
-	for (;;) {
-		u32 i = next_present(t, from), skipped = i - from;
-		u64 entry, wanted;
-		int err = 0;
+	for (i = next_present(t, from); i < ENTRIES;
+	     from = i + 1, i = next_present(t, from)) {
+		u64 entry = READ_ONCE(t[i]);
+		u64 wanted = entry_forced(d, level, i, entry);
+		bool usual;
+		int err;
 
-		f->aux = (u16)i;
-		if (i == ENTRIES)
-			return 0;
-		wanted = entry = READ_ONCE(t[i]);
-		if (!entry_is_ours(level, i))
+		units += 1 + (i - from) / SKIPPED_PER_UNIT;
+		if (entry_is_ours(level, i))
+			continue;
+		usual = table_take(d->id, level, own, entry);
+		if (unlikely(!usual)) {
+			wanted = entry;
+			f->aux = (u16)i;
 			err = entry_get(&ask, level, i, own, &wanted);
-		if (err)
-			return err;
+			if (err)
+				return err;
+			f->aux = (u16)(i + 1);
+		}
 		if (wanted != entry)
 			WRITE_ONCE(t[i], wanted);
-		from = i + 1;
-		f->aux = (u16)from;
-		if (must_stop(level, 1 + skipped / SKIPPED_PER_UNIT) &&
-		    from < ENTRIES)
+		if (unlikely(!usual) && preempt_due(units) && i + 1 < ENTRIES)
 			return -ERESTART;
+		units = usual ? units : 0;
 	}
+	(void)preempt_due(units);
+	f->aux = ENTRIES;
+	return 0;
 }
 
 // The table that held the entry was out of reach since the stamp.
 static int drain_entry(u32 level, mfn_t own, u64 entry, u16 stamp)
 {
-	if (level > 1 && !mfn_eq(entry_mfn(entry), own))
+	if (stamp != TLB_CLEAN && !mfn_eq(entry_mfn(entry), own))
 		type_unlink(entry_mfn(entry), stamp);
 	return entry_put(level, own, entry);
+}
+
+// The reverse of table_take().
+static always_inline bool table_drop(mfn_t own, u64 entry, u16 stamp)
+{
+	mfn_t mfn = entry_mfn(entry);
+
+	if (stamp != TLB_CLEAN || mfn_eq(mfn, own) || !quick_type_put(mfn))
+		return false;
+	quick_put(mfn);
+	return true;
 }
 
 // AUX_FAILED stays in aux unless all is undone.
 static int drain(struct frame *f, const u64 *t, u32 level, u16 stamp)
 {
 	u32 failed = f->aux & AUX_FAILED;
-	u32 end = f->aux & ~AUX_FAILED;
+	u32 end = f->aux & ~AUX_FAILED, units = 0, i;
 	mfn_t own = frame_mfn(f);
 
-	for (;;) {
-		u32 i = end_of_present(t, end), skipped = end - i;
-		u64 entry;
-		int err = 0;
+	for (i = end_of_present(t, end); i > 0;
+	     end = i - 1, i = end_of_present(t, end)) {
+		u64 entry = READ_ONCE(t[i - 1]);
+		int err;
 
+		units += 1 + (end - i) / SKIPPED_PER_UNIT;
+		if (entry_is_ours(level, i - 1) ||
+		    likely(table_drop(own, entry, stamp)))
+			continue;
 		f->aux = (u16)(i | failed);
-		if (i == 0)
-			break;
-		i--;
-		entry = READ_ONCE(t[i]);
-		if (!entry_is_ours(level, i))
-			err = drain_entry(level, own, entry, stamp);
+		err = drain_entry(level, own, entry, stamp);
 		if (err)
 			return err;
-		end = i;
-		f->aux = (u16)(i | failed);
-		if (must_stop(level, 1 + skipped / SKIPPED_PER_UNIT) && i)
+		f->aux = (u16)((i - 1) | failed);
+		if (preempt_due(units) && i > 1)
 			return -ERESTART;
+		units = 0;
 	}
+	(void)preempt_due(units);
 	f->aux = 0;
 	return 0;
 }

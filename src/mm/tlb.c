@@ -72,6 +72,20 @@ static bool is_other(struct cpu *c, const void *arg)
 	return c != cpu_this();
 }
 
+// Another's, too: it notes the count of before its flush, after it. (mm/fresh.c)
+static bool is_fresh(const struct cpu *c)
+{
+	const struct vcpu *v = READ_ONCE(c->loaded);
+
+	return v && READ_ONCE(c->flush_due) != FLUSH_WITH_ROOT &&
+	       READ_ONCE(c->fresh) == READ_ONCE(v->domain->weakened);
+}
+
+bool tlb_is_fresh(void)
+{
+	return is_fresh(cpu_this());
+}
+
 // Flushed as of clock value `now`.
 static void flushed(struct cpu *c, u32 now)
 {
@@ -86,9 +100,11 @@ hot_code void tlb_load_root(mfn_t root)
 {
 	struct cpu *c = cpu_this();
 	u32 now = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+	u64 fresh = c->loaded ? READ_ONCE(c->loaded->domain->weakened) : 0;
 
 	c->cr3 = mfn_maddr(root);
 	write_cr3(c->cr3);
+	WRITE_ONCE(c->fresh, fresh);
 	WRITE_ONCE(c->left_root, 0);
 	flushed(c, now);
 }
@@ -141,6 +157,14 @@ struct moment {
 	u16 stamp;
 };
 
+static struct moment moment_of(u16 stamp)
+{
+	return (struct moment){
+		.now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST),
+		.stamp = stamp,
+	};
+}
+
 // A last flush in an earlier round of the clock proves nothing. One in this
 // round is younger than all stamps of earlier ones, which are those that seem
 // to lie in the future.
@@ -156,10 +180,7 @@ static bool is_stale(struct cpu *c, const void *arg)
 
 void tlb_flush_stale(u16 stamp)
 {
-	struct moment m = {
-		.now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST),
-		.stamp = stamp,
-	};
+	struct moment m = moment_of(stamp);
 
 	flush_where(is_stale, &m, CNT_FLUSH_ASKED);
 }
@@ -169,13 +190,17 @@ static bool is_stale_elsewhere(struct cpu *c, const void *arg)
 	return c != cpu_this() && is_stale(c, arg);
 }
 
+void tlb_flush_stale_elsewhere(u16 stamp)
+{
+	struct moment m = moment_of(stamp);
+
+	flush_where(is_stale_elsewhere, &m, CNT_FLUSH_ASKED);
+}
+
 void tlb_flush_stale_later(u16 stamp)
 {
 	struct cpu *c = cpu_this();
-	struct moment m = {
-		.now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST),
-		.stamp = stamp,
-	};
+	struct moment m = moment_of(stamp);
 
 	flush_where(is_stale_elsewhere, &m, CNT_FLUSH_ASKED);
 	if (has_guest_root(c) && is_stale(c, &m))
@@ -217,7 +242,8 @@ static bool runs_member(struct cpu *c, const void *arg)
 	const struct vcpu *v = READ_ONCE(c->loaded);
 
 	return v && v->domain == s->domain &&
-	       (s->mask[v->id / 64] >> (v->id % 64) & 1) && at_once(c);
+	       (s->mask[v->id / 64] >> (v->id % 64) & 1) && !is_fresh(c) &&
+	       at_once(c);
 }
 
 void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)

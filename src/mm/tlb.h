@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cpu/percpu.h"
+#include "domain/domain.h"
 #include "lib/types.h"
 #include "mm/mm.h"
 
@@ -33,10 +34,25 @@ static inline u16 tlb_later(u16 a, u16 b)
 
 // Flushes the processors that may hold translations older than the stamp.
 void tlb_flush_stale(u16 stamp);
+// The same for all but this one.
+void tlb_flush_stale_elsewhere(u16 stamp);
 // The same when what is stale are entries for a page, no way through a table,
 // and the page is in use as something else by the same domain only: this
 // processor's flush may wait. Others are flushed.
 void tlb_flush_stale_later(u16 stamp);
+
+// Does this processor's TLB hold no translation that the tables of the loaded
+// vCPU's domain would not give now (mm/fresh.c)? What the hypervisor itself
+// takes away, logging written pages, is another matter.
+bool tlb_is_fresh(void);
+// Would it, but for one entry?
+static inline bool tlb_is_nearly_fresh(const struct domain *d)
+{
+	return cpu_this()->fresh + 1 == READ_ONCE(d->weakened);
+}
+// If it would, and that is the level 1 entry for va, an address of d:
+// invalidates va. Under d->lock. False: not done.
+bool tlb_freshen(const struct domain *d, gva_t va);
 
 // The table is a root no more: processors that root_next() left on it load the
 // next one.

@@ -114,13 +114,26 @@ static int validate(struct frame *f, enum frame_type t, struct domain *d)
 	return err;
 }
 
+// Can this processor write to no frame that is not mapped writable now? d's
+// tables, whose lock is held for page tables, are mostly those it runs on.
+static bool writes_no_more(enum frame_type from, enum frame_type t,
+			   const struct domain *d)
+{
+	return from == TYPE_WRITABLE &&
+	       (tlb_is_fresh() ||
+		(kind_is_table(t) && tlb_freshen(d, d->weakened_va)));
+}
+
 // Who could still write to the frame by what is stale: that can wait here until
 // somebody writes. Who could walk it as a table finds there what other
 // processors' guests write by now, even if he only reads.
-static void settle(const struct frame *f, enum frame_type from)
+static void settle(const struct frame *f, enum frame_type from,
+		   enum frame_type t, const struct domain *d)
 {
 	if (kind_is_table(from))
 		tlb_flush_stale(f->aux);
+	else if (writes_no_more(from, t, d))
+		tlb_flush_stale_elsewhere(f->aux);
 	else
 		tlb_flush_stale_later(f->aux);
 }
@@ -131,7 +144,7 @@ static int begin(struct frame *f, enum frame_type from, enum frame_type t,
 		 struct domain *d)
 {
 	if (from != TYPE_NONE && (from != t || kind_is_table(t)))
-		settle(f, from);
+		settle(f, from, t, d);
 	if (kind_is_table(t))
 		f->aux = 0;
 	return validate(f, t, d);

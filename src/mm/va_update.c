@@ -23,6 +23,7 @@ static int update(struct vcpu *v, gva_t va, u64 value)
 	c.table = walk_l1_table(v, va);
 	if (!mfn_is_none(c.table) && table_level(c.table, d) == 1)
 		err = entry_change(v, &ask, &c);
+	d->weakened_va = va;
 	lock_put(&d->lock);
 	return err;
 }

@@ -103,6 +103,11 @@ weak mfn_t mirror_full(struct vcpu *v)
 	return MFN_NONE;
 }
 
+weak mfn_t mirror_original(mfn_t root)
+{
+	return root;
+}
+
 weak bool mirror_give(gva_t va)
 {
 	(void)va;

@@ -125,6 +125,7 @@ struct domain *fake_domain(domid_t id, u64 max_pages)
 	d->id = id;
 	d->privileged = id == 0;
 	d->max_pages = max_pages;
+	d->weakened = 1;
 	d->max_vcpus = 1;
 	d->vcpu[0] = v;
 	d->shared = page_alloc();
@@ -287,16 +288,29 @@ void apic_send_ipi(u32 apic_id, u8 vector)
 	fake_cpu = self;
 }
 
+// Tests of what a TLB knows have one (tlb.h).
+__attribute__((weak)) void fake_tlb_flush(void)
+{
+}
+
+__attribute__((weak)) void fake_tlb_invlpg(u64 va)
+{
+	(void)va;
+}
+
 void fake_write_cr3(u64 value);
 void fake_write_cr3(u64 value)
 {
 	fake_cr3_writes++;
+	if (fake_cpu == cpu_of(0))
+		fake_tlb_flush();
 }
 
 void fake_invlpg(u64 va);
 void fake_invlpg(u64 va)
 {
 	fake_invlpgs++;
+	fake_tlb_invlpg(va);
 }
 
 void log_guest(const struct domain *d, enum log_level level, const char *format,

@@ -8,10 +8,13 @@
 
 #include "abi/errno.h"
 #include "cpu/cpu.h"
+#include "mm/tlb.h"
 #include "must.h"
 #include "space.h"
+#include "tlb.h"
 
 #define OWN 24 // frames of the guest
+#define AUDIT_EVERY 16 // operations
 
 static struct domain *d0, *d1;
 static struct fake_space s0, s1;
@@ -112,13 +115,39 @@ static void check_leaves(u64 table)
 	}
 }
 
+// Nobody else's, and no table: what the guest writes by what its processor
+// knows yet.
+static void check_writable(const struct fake_translation *t)
+{
+	mfn_t mfn = entry_mfn(t->entry);
+	const struct frame *f = mfn_frame(mfn);
+
+	if (!(t->entry & PTE_RW) || !mfn_is_ram(mfn) || f->ref == 0 ||
+	    mfn_eq(mfn, d1->shared_mfn))
+		return;
+	must(f->owner == d1->id);
+	must(!reached_as[mfn.n]);
+	must(!is_descriptors(mfn.n));
+	must(!kind_is_table(frame_type_of(f)) ||
+	     !(f->type & (FT_COUNT_MASK | FT_PARTIAL)));
+}
+
+static void check_tlb(void)
+{
+	tlb_settle(FLUSH_BEFORE_WRITE);
+	fake_tlb_each(check_writable);
+	fake_tlb_learn();
+}
+
 static void check_all(void)
 {
 	find_tables();
 	for (u64 n = 0; n < frame_limit(); n++)
 		if (reached_as[n] == 1)
 			check_leaves(n);
-	must(mm_audit() == 0);
+	check_tlb();
+	if (result.ops % AUDIT_EVERY == 0) // its memory's reuse flushes the TLB
+		must(mm_audit() == 0);
 }
 
 // What changing an L1 entry of the guest's to value must give.
@@ -345,16 +374,82 @@ static void op_build(void)
 	count_result(fake_mmuext(s1.v, MMUEXT_NEW_BASEPTR, mfn[0], 0));
 }
 
+// One of the guest's frames that is in use as a table of such a level, or 0.
+static u64 reached_between(u32 lowest, u32 highest)
+{
+	find_tables();
+	for (u32 i = 0, start = next(); i < OWN; i++) {
+		u64 mfn = own[(i + start) % OWN];
+
+		if (reached_as[mfn] >= lowest && reached_as[mfn] <= highest)
+			return mfn;
+	}
+	return 0;
+}
+
 static void op_l1(void)
 {
-	u64 table = 0;
+	u64 table = reached_between(1, 1);
 
-	find_tables();
-	for (u32 i = 0, start = next(); i < OWN && !table; i++)
-		if (reached_as[own[(i + start) % OWN]] == 1)
-			table = own[(i + start) % OWN];
 	if (table)
 		update(table, any_index(), next() & 2, any_entry());
+}
+
+// As a flush would leave it: what is known, the tables give, too.
+static void check_current(const struct fake_translation *t)
+{
+	u64 now = fake_tlb_walk(t->va);
+
+	must(entry_leads_to(now, entry_mfn(t->entry)));
+	must((now & PTE_RW) || !(t->entry & PTE_RW));
+	must(!((now ^ t->entry) & (PTE_US | PTE_NX)));
+}
+
+static u64 invalidated;
+
+static void check_invalidated(const struct fake_translation *t)
+{
+	if (t->va == invalidated)
+		check_current(t);
+}
+
+static void op_flush(void)
+{
+	if (next() & 1) {
+		count_result(fake_mmuext(s1.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0));
+		fake_tlb_each(check_current);
+	} else {
+		invalidated = any_va();
+		count_result(
+			fake_mmuext(s1.v, MMUEXT_INVLPG_LOCAL, invalidated, 0));
+		fake_tlb_each(check_invalidated);
+	}
+}
+
+// As kernels make a page table: the page is made read-only, and pinned.
+static void op_make_table(void)
+{
+	const struct fake_translation *t = fake_tlb_one(next());
+	u64 va = t ? t->va : 0, e = fake_tlb_walk(va);
+
+	if (!(e & PTE_RW) || mfn_frame(entry_mfn(e))->owner != d1->id)
+		return;
+	if (next() & 1)
+		memset(mfn_virt(entry_mfn(e)), 0, PAGE_SIZE);
+	count_result(fake_hypercall(s1.v, hc_update_va_mapping, va,
+				    e & ~(u64)PTE_RW, 0, 0));
+	count_result(fake_mmuext(s1.v, MMUEXT_PIN_L1_TABLE + (next() & 3),
+				 entry_mfn(e).n, 0));
+}
+
+// One more way to what hangs under a table.
+static void op_alias(void)
+{
+	u64 table = reached_between(2, 4);
+	u32 to = next() & 3, from = next() & 3;
+
+	if (table)
+		update(table, to, 0, fake_words(table)[from]);
 }
 
 static void op_balloon(void)
@@ -445,7 +540,8 @@ static void (*const ops[])(void) = {
 	op_store,       op_store,       op_wipe,        op_build,
 	op_l1,          op_l1,          op_build,       op_balloon,
 	op_descriptors, op_write_fault, op_write_fault, op_foreign,
-	op_granularity, op_abandon,
+	op_granularity, op_abandon,     op_flush,       op_make_table,
+	op_make_table,  op_alias,
 };
 
 // ---------------------------------------------------------- life and death

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // A hostile guest made of bytes: each input is a list of memory operations,
-// valid and not. After every operation the auditor counts, and a slow and
-// obvious model of what must never happen looks at the page tables themselves.
-// Driven by random numbers (tests/unit/mm_model.c) and by the fuzzer
+// valid and not. After every operation a slow and obvious model of what must
+// never happen looks at the page tables themselves, and at what a processor may
+// still know of earlier ones (tlb.h). Now and then the auditor counts. Driven by
+// random numbers (tests/unit/mm_model.c) and by the fuzzer
 // (tests/fuzz/mmu_ops.c).
 #pragma once
 

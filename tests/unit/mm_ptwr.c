@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uses: src/mm/ram.c src/mm/early.c src/mm/frame.c src/mm/heap.c
-// uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/domain_frames.c
+// uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/fresh.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/change.c src/mm/undo.c src/mm/foreign.c src/mm/walk.c
 // uses: src/mm/flush.c src/mm/mmu_update.c src/mm/va_update.c
@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "abi/errno.h"
+#include "mm/tlb.h"
 #include "space.h"
 
 #define L1_VA (40ull << PAGE_SHIFT)
@@ -86,6 +87,24 @@ static void set_and_clear(void **state)
 	assert_int_equal(fake_words(s.l1)[60], 0);
 	assert_int_equal(uses(spare), 0);
 	assert_int_equal(cpu_this()->count[CNT_PTWR] > 0, true);
+}
+
+// What a TLB knows of the old entry counts, and whose address it was.
+static void weakened(void **state)
+{
+	u64 e = entry_of(s.data[0], E_RO);
+
+	cpu_this()->loaded = s.v;
+	tlb_flush_local();
+	assert_true(fault(XCHG, L1_VA + 8 * 60, entry_of(spare, E_RW)));
+	assert_true(tlb_is_fresh());
+	assert_true(fault(XCHG, L1_VA, e));
+	assert_false(tlb_is_fresh());
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 0, 0), 0);
+	assert_true(tlb_is_fresh());
+	assert_true(fault(MOV, L1_VA, e | PTE_RW));
+	assert_true(tlb_is_fresh());
+	cpu_this()->loaded = NULL;
 }
 
 static void bytes_and_bits(void **state)
@@ -177,8 +196,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(set_and_clear),  T(bytes_and_bits), T(compare_exchange),
-		T(refused_values), T(not_ours),       T(at_the_end_of_a_page),
+		T(set_and_clear),        T(weakened),       T(bytes_and_bits),
+		T(compare_exchange),     T(refused_values), T(not_ours),
+		T(at_the_end_of_a_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uses: src/mm/ram.c src/mm/early.c src/mm/frame.c src/mm/heap.c
-// uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/domain_frames.c
+// uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/fresh.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/change.c src/mm/undo.c src/mm/foreign.c src/mm/walk.c
 // uses: src/mm/flush.c src/mm/mmu_update.c src/mm/va_update.c

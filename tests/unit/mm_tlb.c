@@ -67,6 +67,7 @@ static int set_up(void **state)
 	run(OFFLINE, &vcpu[1], &domain, 1);
 	cpu_of(OFFLINE)->online = false;
 	cpu_of(EMPTY)->cr3 = HV_ROOT << PAGE_SHIFT;
+	domain.weakened = other.weakened = 1;
 	tlb_clock = 1000;
 	for (u32 i = 0; i < CPUS; i++)
 		cpu_of(i)->flush_stamp = 900;
@@ -103,6 +104,30 @@ static void a_mask_reaches_its_vcpus(void **state)
 	assert_int_equal(flushes(), before);
 }
 
+// What a guest asks for is not done where nothing can be stale; what frames
+// need is.
+static void fresh_ones_are_not_asked_for_guests(void **state)
+{
+	u64 two[MAX_VCPUS / 64] = {0x6};
+
+	cpu_of(SIBLING)->fresh = cpu_of(IDLE)->fresh = domain.weakened;
+	tlb_flush_mask(&domain, two);
+	assert_int_equal(asked, 0);
+	assert_false(cpu_of(IDLE)->flush_late);
+	cpu_of(SIBLING)->flush_due = FLUSH_WITH_ROOT;
+	tlb_flush_mask(&domain, two);
+	assert_int_equal(asked, 1u << SIBLING);
+	cpu_of(SIBLING)->flush_due = 0;
+	asked = 0;
+	domain.weakened++;
+	tlb_flush_mask(&domain, two);
+	assert_int_equal(asked, 1u << SIBLING);
+	asked = 0;
+	cpu_of(SIBLING)->fresh = cpu_of(IDLE)->fresh = domain.weakened;
+	tlb_flush_domain(&domain);
+	assert_int_equal(asked, 1u << SIBLING);
+}
+
 static void a_frames_new_use_waits_for_who_may_know_the_old(void **state)
 {
 	tlb_flush_stale(950);
@@ -127,6 +152,8 @@ int main(void)
 		cmocka_unit_test_setup(a_guests_flush_reaches_who_runs_it,
 				       set_up),
 		cmocka_unit_test_setup(a_mask_reaches_its_vcpus, set_up),
+		cmocka_unit_test_setup(fresh_ones_are_not_asked_for_guests,
+				       set_up),
 		cmocka_unit_test_setup(
 			a_frames_new_use_waits_for_who_may_know_the_old,
 			set_up),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // uses: src/mm/ram.c src/mm/early.c src/mm/frame.c src/mm/heap.c
-// uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/domain_frames.c
+// uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/fresh.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/change.c src/mm/undo.c src/mm/foreign.c src/mm/walk.c
 // uses: src/mm/flush.c src/mm/ahead.c src/mm/mmu_update.c src/mm/va_update.c
@@ -496,12 +496,32 @@ static void flush_masks(void **state)
 
 // ------------------------------------------------------------------ mmuext
 
+// Something that a TLB may know is no longer so.
+static void weaken(u32 index)
+{
+	assert_int_equal(fake_update(s.v, s.l1, index, 0), 0);
+	assert_int_equal(
+		fake_update(s.v, s.l1, index, entry_of(s.data[index], E_RW)),
+		0);
+}
+
+static void flush_all(void)
+{
+	weaken(0);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
+	assert_true(tlb_is_fresh());
+	fake_cr3_writes = fake_invlpgs = 0;
+}
+
 static void flushes(void **state)
 {
 	u64 mask = 1;
 
+	weaken(0);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
+	weaken(0);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_ALL, 0, 0), 0);
+	weaken(0);
 	assert_int_equal(
 		fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0, gva_of(&mask)), 0);
 	assert_int_equal(fake_cr3_writes, 3);
@@ -517,6 +537,180 @@ static void flushes(void **state)
 	assert_int_equal(
 		fake_mmuext_for(d0->vcpu[0], MMUEXT_TLB_FLUSH_LOCAL, 0, 1),
 		-EPERM);
+}
+
+// With nothing stale there is nothing to flush.
+static void needless_flushes(void **state)
+{
+	const u64 e = entry_of(s.data[0], E_RW);
+	const struct {
+		u64 from, to;
+		bool weaker;
+	} changes[] = {
+		{0, e, false},
+		{e, 0, true},
+		{e, e & ~(u64)PTE_RW, true},
+		{e & ~(u64)PTE_RW, e, false},
+		{e & ~(u64)(PTE_A | PTE_D), e, false},
+		{e, e & ~(u64)PTE_D, true},
+		{e, e | PTE_NX, true},
+		{e, entry_of(spare, E_RW), true},
+		{e, e, false},
+		{e & ~(u64)PTE_RW, e & ~(u64)PTE_D, true},
+	};
+
+	for (u32 i = 0; i < ARRAY_SIZE(changes); i++) {
+		assert_int_equal(fake_update(s.v, s.l1, 0, changes[i].from), 0);
+		tlb_flush_local();
+		fake_cr3_writes = 0;
+		assert_int_equal(fake_update(s.v, s.l1, 0, changes[i].to), 0);
+		assert_int_equal(tlb_is_fresh(), !changes[i].weaker);
+		assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0),
+				 0);
+		assert_int_equal(fake_cr3_writes, changes[i].weaker);
+	}
+	// The same for tables, and for writes that are emulated.
+	assert_int_equal(fake_update(s.v, s.l2, 7, entry_of(s.l1, E_RW)), 0);
+	assert_true(tlb_is_fresh());
+	assert_int_equal(fake_update(s.v, s.l2, 7, 0), 0);
+	assert_false(tlb_is_fresh());
+	// Another domain's tables are others.
+	tlb_flush_local();
+	d0->weakened++;
+	assert_true(tlb_is_fresh());
+	cpu_this()->loaded = d0->vcpu[0];
+	assert_false(tlb_is_fresh());
+	cpu_this()->loaded = NULL;
+	assert_false(tlb_is_fresh());
+	tlb_flush_local(); // of whom?
+	cpu_this()->loaded = s.v;
+	assert_false(tlb_is_fresh());
+}
+
+// One stale translation goes by INVLPG, whoever wants it gone.
+static void one_address(void **state)
+{
+	flush_all();
+	weaken(1);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 1 << PAGE_SHIFT, 0), 0);
+	assert_int_equal(fake_invlpgs, 1);
+	assert_true(tlb_is_fresh());
+	// Of two it may be either.
+	weaken(1);
+	weaken(2);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 2 << PAGE_SHIFT, 0), 0);
+	assert_int_equal(fake_invlpgs, 2);
+	assert_false(tlb_is_fresh());
+	// The wrong one.
+	flush_all();
+	weaken(1);
+	for (u64 va = 0; va < 4; va++)
+		if (va != 1)
+			assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL,
+						     va << PAGE_SHIFT, 0),
+					 0);
+	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, HV_START, 0);
+	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 1ull << 47, 0);
+	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, GIB(1), 0);
+	assert_false(tlb_is_fresh());
+	// An entry of a table above, which leads to more than one address; even
+	// where a root that maps itself shows it as if it were of level 1.
+	assert_int_equal(fake_update(s.v, s.l4, 5, entry_of(s.l4, E_RO)), 0);
+	flush_all();
+	assert_int_equal(fake_update(s.v, s.l2, 7, entry_of(s.l1, E_RW)), 0);
+	assert_int_equal(fake_update(s.v, s.l2, 7, 0), 0);
+	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 7 * MIB(2), 0);
+	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 5ull << 39 | 7 << PAGE_SHIFT, 0);
+	assert_false(tlb_is_fresh());
+}
+
+static void make_table(u32 index)
+{
+	assert_int_equal(va_update((u64)index << PAGE_SHIFT,
+				   entry_of(s.data[index], E_RO), 0),
+			 0);
+	assert_int_equal(
+		fake_mmuext(s.v, MMUEXT_PIN_L1_TABLE, s.data[index], 0), 0);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_UNPIN_TABLE, s.data[index], 0),
+			 0);
+	assert_int_equal(
+		fake_update(s.v, s.l1, index, entry_of(s.data[index], E_RW)),
+		0);
+}
+
+// A page becomes a table: the kernel's own address of it is invalidated, if
+// there is no other.
+static void one_page_becomes_a_table(void **state)
+{
+	u64 *words[] = {fake_words(s.l4), fake_words(s.l3), fake_words(s.l2)};
+	const u64 tables[] = {s.l4, s.l3, s.l2};
+
+	make_table(0); // something else is stale, too: before the first load
+	flush_all();
+	make_table(1);
+	assert_int_equal(fake_invlpgs, 1);
+	assert_int_equal(fake_cr3_writes, 0);
+	for (u32 i = 0; i < ARRAY_SIZE(tables); i++) {
+		assert_int_equal(fake_update(s.v, tables[i], 3, words[i][0]),
+				 0);
+		flush_all();
+		make_table(1);
+		assert_int_equal(fake_cr3_writes, 1);
+		assert_int_equal(fake_invlpgs, 0);
+		assert_int_equal(fake_update(s.v, tables[i], 3, 0), 0);
+		flush_all();
+		make_table(1);
+		assert_int_equal(fake_cr3_writes, 0);
+		assert_int_equal(fake_invlpgs, 1);
+	}
+	// The programs' root does not matter, nor does any other.
+	fake_space_load(&s, MMUEXT_NEW_USER_BASEPTR,
+			fake_space_l4(&s, words[0][0]));
+	flush_all();
+	make_table(1);
+	assert_int_equal(fake_invlpgs, 1);
+	fake_space_l4(&s, words[0][0]);
+	flush_all();
+	make_table(1);
+	make_table(2); // what was found about the root is remembered
+	assert_int_equal(fake_invlpgs, 2);
+	assert_int_equal(fake_cr3_writes, 0);
+	assert_int_equal(fake_update(s.v, s.l4, 400, words[0][0]), 0);
+	make_table(1);
+	assert_int_equal(fake_invlpgs, 2);
+	assert_int_equal(fake_cr3_writes, 1);
+	// Something else is stale, too.
+	flush_all();
+	weaken(2);
+	make_table(1);
+	assert_int_equal(fake_invlpgs, 0);
+	assert_int_equal(fake_cr3_writes, 1);
+	// What CR3 holds is not known.
+	flush_all();
+	cpu_this()->cr3 = mfn_maddr(MFN(spare));
+	make_table(1);
+	assert_int_equal(fake_invlpgs, 0);
+	assert_int_equal(fake_cr3_writes, 1);
+	cpu_this()->cr3 = s.l4 << PAGE_SHIFT;
+}
+
+// Another root has its table in two slots, which is not to be taken for what
+// was found out about the first.
+static void one_address_of_two_roots(void **state)
+{
+	u64 other = fake_space_l4(&s, fake_words(s.l4)[0]);
+
+	assert_int_equal(fake_update(s.v, other, 3, fake_words(s.l4)[0]), 0);
+	flush_all();
+	make_table(1);
+	assert_int_equal(fake_invlpgs, 1);
+	fake_space_load(&s, MMUEXT_NEW_BASEPTR, other);
+	flush_all();
+	make_table(1);
+	assert_int_equal(fake_invlpgs, 0);
+	assert_int_equal(fake_cr3_writes, 1);
 }
 
 // Many in one call are one, and make others needless.
@@ -588,8 +782,11 @@ static void flushes_elsewhere(void **state)
 		fake_mmuext(s.v, MMUEXT_TLB_FLUSH_MULTI, 0, gva_of(&mask)), 0);
 	assert_int_equal(fake_ipis, 1);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_ALL, 0, 0), 0);
+	assert_int_equal(fake_ipis, 1); // nothing is stale there
+	weaken(0);
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_ALL, 0, 0), 0);
 	assert_int_equal(fake_ipis, 2);
-	assert_int_equal(fake_invlpgs, 1);
+	assert_int_equal(fake_invlpgs, 2);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 0, 0), 0);
 	assert_int_equal(fake_ipis, 2);
 	tlb_flush_domain(d1);
@@ -598,6 +795,7 @@ static void flushes_elsewhere(void **state)
 	assert_int_equal(fake_ipis, 3);
 	// Idle, it flushes before the vCPU runs on.
 	cpu_of(1)->curr = NULL;
+	weaken(0);
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_INVLPG_ALL, 0, 0), 0);
 	assert_int_equal(fake_ipis, 3);
 	assert_true(cpu_of(1)->flush_late);
@@ -617,6 +815,8 @@ static void both_roots_at_once(void **state)
 		{.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = s.l4},
 	};
 
+	for (u32 i = 1; i <= 3; i++)
+		fake_words(t.l4)[i] = fake_words(fake_space(d1).l4)[0];
 	assert_int_equal(
 		fake_hypercall(s.v, hc_mmuext_op, gva_of(op), 2, 0, DOMID_SELF),
 		0);
@@ -780,6 +980,10 @@ int main(void)
 		T(only_own_pages_are_protected_ahead),
 		T(flush_masks),
 		T(flushes),
+		T(needless_flushes),
+		T(one_address),
+		T(one_page_becomes_a_table),
+		T(one_address_of_two_roots),
 		T(flushes_together),
 		T(rights_alone),
 		T(flushes_elsewhere),

@@ -12,7 +12,7 @@
 // table. Expected (abi.md 4.3): the access goes by the new entry; bad vCPU
 // masks are errors; a stale writable translation never reaches a page table,
 // nor a frame that was given back and out again (the flush may be put off so
-// long).
+// long); the same where only one translation seems to be stale, and is not.
 
 #include "guest.h"
 
@@ -147,6 +147,76 @@ static void stale_count(void)
 	page_free(page);
 }
 
+#define ALIAS_VA 0x0000028000000000UL /* slot 5 of the L4 */
+
+/* A second way to the first word of ALIAS_VA, by the next entry of a table. */
+struct alias {
+	int level; /* of that table; 0: there is no second way */
+	u64 link; /* the entry's machine address */
+	const u64 *below; /* what it leads to */
+	u64 va; /* where that shows the word */
+};
+
+static void link(const struct alias *to, bool on)
+{
+	if (to->level)
+		expect_rc("link",
+			  mmu_update1(to->link,
+				      on ? va_maddr(to->below) | PTE_TABLE : 0),
+			  0);
+}
+
+/*
+ * The page is writable at ALIAS_VA only, and by the alias, which is used last.
+ * It is made read-only there and becomes a table.
+ */
+static void protect_and_pin(const struct alias *to, u64 *l1, u64 *page,
+			    bool stays)
+{
+	u64 pte = va_maddr(page) | PTE_PAGE;
+	volatile u64 *word = (u64 *)to->va;
+
+	link(to, true);
+	expect_rc("map", mmu_update1(va_maddr(l1), pte), 0);
+	expect_rc("flush", flush(MMUEXT_TLB_FLUSH_LOCAL, NULL), 0);
+	*word = 0;
+	if (!stays)
+		link(to, false);
+	expect_rc("protect",
+		  update_va_mapping((void *)ALIAS_VA, pte & ~(u64)PTE_RW, 0),
+		  0);
+	expect_rc("pin", pin(1, page), 0);
+	check(!try_write(word, foreign_mfn(6) << 12 | PTE_PAGE) && *page == 0,
+	      "an L1 was written by an alias in an L%d%s", to->level,
+	      stays ? "" : " that had gone");
+	expect_rc("unpin", unpin(page), 0);
+	expect_rc("unmap", mmu_update1(va_maddr(l1), 0), 0);
+	link(to, false);
+}
+
+/* An INVLPG of ALIAS_VA is enough unless there is a second way. */
+static void aliases(void)
+{
+	u64 *page = page_alloc();
+	struct va_chain c;
+
+	chain_build(&c, ALIAS_VA);
+	page_make_ro(page);
+	const struct alias all[] = {
+		{0, 0, NULL, ALIAS_VA},
+		{2, va_maddr(&c.l2[1]), c.l1, ALIAS_VA + (1UL << 21)},
+		{3, va_maddr(&c.l3[1]), c.l2, ALIAS_VA + (1UL << 30)},
+		{4, pte_maddr((void *)ALIAS_VA, 4) + 8, c.l3,
+		 ALIAS_VA + (1UL << 39)},
+	};
+	for (u32 i = 0; i < ARRAY_SIZE(all); i++) {
+		protect_and_pin(&all[i], c.l1, page, true);
+		protect_and_pin(&all[i], c.l1, page, false);
+	}
+	page_make_rw(page);
+	page_free(page);
+}
+
 static long reservation(u32 cmd, u64 *frame)
 {
 	struct xen_memory_reservation r = {
@@ -194,5 +264,6 @@ TEST("tlb")
 	odd_addresses();
 	stale_writes();
 	stale_count();
+	aliases();
 	stale_freed();
 }
