@@ -26,18 +26,22 @@ static struct map_ask own_frames(struct domain *d)
 static int fill_l1(struct frame *f, u64 *t, struct domain *d)
 {
 	struct map_ask ask = own_frames(d);
+	u16 owner = d->id;
 	u32 i;
 
 	for (i = next_present(t, f->aux); i < ENTRIES;
 	     i = next_present(t, i + 1)) {
 		u64 entry = READ_ONCE(t[i]), wanted = l1_forced(entry);
-		int err = 0;
 
-		if (unlikely(!l1_take(d->id, 0, wanted)))
-			err = entry_get(&ask, 1, i, MFN_NONE, &wanted);
-		if (unlikely(err)) {
-			f->aux = (u16)i;
-			return err;
+		if (unlikely(!l1_take(owner, 0, wanted))) {
+			u64 other = entry;
+			int err = entry_get(&ask, 1, i, MFN_NONE, &other);
+
+			if (unlikely(err)) {
+				f->aux = (u16)i;
+				return err;
+			}
+			wanted = other;
 		}
 		if (wanted != entry)
 			WRITE_ONCE(t[i], wanted);

@@ -182,7 +182,8 @@ void tlb_flush_stale(u16 stamp)
 {
 	struct moment m = moment_of(stamp);
 
-	flush_where(is_stale, &m, CNT_FLUSH_ASKED);
+	if (stamp != TLB_CLEAN)
+		flush_where(is_stale, &m, CNT_FLUSH_ASKED);
 }
 
 static bool is_stale_elsewhere(struct cpu *c, const void *arg)
