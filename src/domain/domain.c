@@ -211,7 +211,7 @@ struct domain *domain_create_as(domid_t id, const struct domain_config *c,
 		return NULL;
 	lock_init(&d->setup_lock, LOCK_SETUP);
 	lock_init(&d->lock, LOCK_DOMAIN);
-	d->weakened = 1;
+	d->weakened = 2; // neither what cpu->fresh is at first, nor nearly
 	lock_init(&d->event_lock, LOCK_EVENT);
 	set_up(d, id, c);
 	*err = make_parts(d, c);

@@ -170,7 +170,7 @@ struct domain {
 	struct lock lock;
 	u64 root_version; // counts roots made and written; read by all
 	u64 weakened; // counts entries that lost something (mm/fresh.c);
-		// read by all, never 0
+		// read by all, at least 2
 	const u64 *weakened_entry; // the last one
 	gva_t weakened_va; // of the last one by update_va_mapping
 	u64 tot_pages; // atomic

@@ -108,6 +108,7 @@ bool tlb_freshen(const struct domain *d, gva_t va)
 	struct vcpu *v = c->loaded;
 	mfn_t root;
 
+	assert(lock_mine(&d->lock));
 	if (!v || v->domain != d || !tlb_is_nearly_fresh(d) ||
 	    c->flush_due == FLUSH_WITH_ROOT || !is_canonical(va) ||
 	    va - HV_START < HV_END - HV_START)

@@ -97,19 +97,19 @@ static int update_one(struct vcpu *v, const struct map_ask *ask,
 	}
 }
 
-static bool is_plain_write(const struct mmu_update *req, mfn_t held)
-{
-	return mfn_eq(maddr_mfn(req->ptr), held) &&
-	       req->ptr % sizeof(u64) == MMU_NORMAL_PT_UPDATE;
-}
-
-// How many of the n are for the frame that is held: done.
+// How many of the n are normal ones for the frame that is held: done.
 static u32 run_plain(const struct mmu_update *req, u32 n, mfn_t held)
 {
-	u32 i = 0;
+	u64 *words = mfn_virt(held), first = mfn_maddr(held);
+	u32 i;
 
-	for (; i < n && is_plain_write(&req[i], held); i++)
-		WRITE_ONCE(*(u64 *)maddr_virt(req[i].ptr), req[i].val);
+	for (i = 0; i < n; i++) {
+		u64 at = req[i].ptr - first;
+
+		if (at >= PAGE_SIZE || at % sizeof(u64) != MMU_NORMAL_PT_UPDATE)
+			break;
+		WRITE_ONCE(words[at / sizeof(u64)], req[i].val);
+	}
 	return i;
 }
 

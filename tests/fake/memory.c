@@ -125,7 +125,7 @@ struct domain *fake_domain(domid_t id, u64 max_pages)
 	d->id = id;
 	d->privileged = id == 0;
 	d->max_pages = max_pages;
-	d->weakened = 1;
+	d->weakened = 2;
 	d->max_vcpus = 1;
 	d->vcpu[0] = v;
 	d->shared = page_alloc();
