@@ -75,10 +75,12 @@ struct cpu {
 	u32 flush_stamp; // tlb clock value of our last full flush
 	u64 fresh; // the TLB is as it would be after a flush when `weakened` of
 		// the loaded vCPU's domain was this (mm/fresh.c)
+	u64 fresh_widened; // and its `widened` this
 	u32 flush_due; // FLUSH_*: one that was put off (mm/tlb.h)
 	// Others count wanted up and wait until done has followed.
 	u32 flush_wanted, flush_done;
 	bool flush_late; // flush before a guest runs again
+	bool flush_owed; // flush if a guest's fault seems to need it (mm/fresh.c)
 	bool flushed_idle; // somebody had to wake us for a flush
 	bool polls; // looks at pending without being interrupted
 	u64 poll_ns; // how long it does, when idle

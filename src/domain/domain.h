@@ -171,6 +171,7 @@ struct domain {
 	u64 root_version; // counts roots made and written; read by all
 	u64 weakened; // counts entries that lost something (mm/fresh.c);
 		// read by all, at least 2
+	u64 widened; // counts entries that only became writable
 	const u64 *weakened_entry; // the last one
 	gva_t weakened_va; // of the last one by update_va_mapping
 	u64 tot_pages; // atomic

@@ -76,6 +76,7 @@ void asm_offsets(void)
 	OFFSET(CPU_GUEST_RSP, struct cpu, guest_rsp);
 	OFFSET(CPU_STACK_TOP, struct cpu, stack_top);
 	OFFSET(CPU_CURR, struct cpu, curr);
+	OFFSET(CPU_FLUSH_OWED, struct cpu, flush_owed);
 
 	OFFSET(VCPU_DOMAIN, struct vcpu, domain);
 	OFFSET(VCPU_INFO, struct vcpu, info);

@@ -220,6 +220,8 @@ LOCAL_FUNC(page_fault)
 	not	%eax
 	test	$3, %al			// ring 3
 	jnz	trap_rest
+	cmpb	$0, FAST_CPU(CPU_FLUSH_OWED)
+	jne	trap_rest
 	mov	FAST_CPU(CPU_CURR), %rdx
 	cmpw	$FAST_USER, VCPU_IN_KERNEL(%rdx)
 	jne	trap_rest

@@ -59,7 +59,7 @@ static void flush_self(struct vcpu *v, const struct flush_ask *ask)
 {
 	if (!ask->all)
 		flush_address(v->domain, ask->va);
-	else if (!tlb_is_fresh())
+	else if (!tlb_spares_flush(v->domain))
 		tlb_flush_later(FLUSH_BEFORE_READ);
 }
 

@@ -14,6 +14,12 @@
 // no other address: every table on the way must be linked at one place. In a
 // root another slot may lead to the same, and each process has a root that does.
 //
+// An entry that only became writable takes nothing away, but a processor that
+// knows the old one may fault (Intel SDM, volume 3, 4.10.4.3), and a guest that
+// has asked for a flush does not expect that. So such a flush is owed: it is
+// done at the first fault that may be for want of it (root_fault_again), unless
+// another comes before.
+//
 // This says nothing of what the hypervisor itself maps for a guest: descriptor
 // tables have their flushes as ever.
 

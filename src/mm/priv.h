@@ -154,16 +154,21 @@ int must_check entry_check(const struct map_ask *ask, u32 level, u32 index,
 			   u64 *entry);
 
 // Entry *at of a table of d in use was `old` and is `value`. A TLB may still go
-// by the old one, unless that was absent or the new one only allows more.
+// by the old one, unless that was absent. If the new one only allows more, the
+// worst is a fault.
 static inline void entry_written(struct domain *d, const u64 *at, u64 old,
 				 u64 value)
 {
 	const u64 more = value & (PTE_RW | PTE_A | PTE_D);
 
-	if (!(old & PTE_P) || !((old ^ value) & ~more))
+	if (!(old & PTE_P))
 		return;
-	d->weakened_entry = at;
-	WRITE_ONCE(d->weakened, d->weakened + 1); // after the entry
+	if ((old ^ value) & ~more) {
+		d->weakened_entry = at;
+		WRITE_ONCE(d->weakened, d->weakened + 1); // after the entry
+	} else if ((old ^ value) & PTE_RW) {
+		WRITE_ONCE(d->widened, d->widened + 1);
+	}
 }
 
 // The frame that an entry names.

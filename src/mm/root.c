@@ -243,11 +243,14 @@ bool root_fault(const struct vcpu *v, gva_t va, u32 error)
 	return wants_u(v, va, error) && mirror_give(va);
 }
 
-// The processor may still know a translation without it. Once for each time
-// that it was given: the next such fault is a true one.
+// The processor may still know a translation without what it has now: U, or
+// what a guest's flush was for. Once for each time that there was such a thing:
+// the next such fault is a true one.
 bool root_fault_again(const struct vcpu *v, gva_t va, u32 error)
 {
-	if (!wants_u(v, va, error) || !mirror_given())
+	bool given = wants_u(v, va, error) && mirror_given();
+
+	if (!given && !tlb_owes_flush(error))
 		return false;
 	tlb_flush_local();
 	return true;

@@ -72,18 +72,39 @@ static bool is_other(struct cpu *c, const void *arg)
 	return c != cpu_this();
 }
 
-// Another's, too: it notes the count of before its flush, after it. (mm/fresh.c)
-static bool is_fresh(const struct cpu *c)
+// Another's, too: it notes the counts of before its flush, after it (mm/fresh.c).
+static bool is_fresh_for(const struct cpu *c, const struct domain *d)
 {
-	const struct vcpu *v = READ_ONCE(c->loaded);
-
-	return v && READ_ONCE(c->flush_due) != FLUSH_WITH_ROOT &&
-	       READ_ONCE(c->fresh) == READ_ONCE(v->domain->weakened);
+	return READ_ONCE(c->flush_due) != FLUSH_WITH_ROOT &&
+	       READ_ONCE(c->fresh) == READ_ONCE(d->weakened);
 }
 
 bool tlb_is_fresh(void)
 {
-	return is_fresh(cpu_this());
+	const struct cpu *c = cpu_this();
+
+	return c->loaded && is_fresh_for(c, c->loaded->domain);
+}
+
+// The guest d asks for a flush of c, where a vCPU of its is loaded.
+static bool spares(struct cpu *c, const struct domain *d)
+{
+	if (!is_fresh_for(c, d))
+		return false;
+	if (READ_ONCE(c->fresh_widened) != READ_ONCE(d->widened))
+		WRITE_ONCE(c->flush_owed, true);
+	return true;
+}
+
+bool tlb_spares_flush(const struct domain *d)
+{
+	return spares(cpu_this(), d);
+}
+
+bool tlb_owes_flush(u32 error)
+{
+	return unlikely(READ_ONCE(cpu_this()->flush_owed)) &&
+	       (error & (PFEC_P | PFEC_RSVD)) == PFEC_P;
 }
 
 // Flushed as of clock value `now`.
@@ -100,11 +121,17 @@ hot_code void tlb_load_root(mfn_t root)
 {
 	struct cpu *c = cpu_this();
 	u32 now = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
-	u64 fresh = c->loaded ? READ_ONCE(c->loaded->domain->weakened) : 0;
+	const struct domain *d = c->loaded ? c->loaded->domain : NULL;
+	u64 fresh, widened;
 
+	// All before the flush: what others do meanwhile it may have missed.
+	WRITE_ONCE(c->flush_owed, false);
+	fresh = d ? READ_ONCE(d->weakened) : 0;
+	widened = d ? READ_ONCE(d->widened) : 0;
 	c->cr3 = mfn_maddr(root);
 	write_cr3(c->cr3);
 	WRITE_ONCE(c->fresh, fresh);
+	WRITE_ONCE(c->fresh_widened, widened);
 	WRITE_ONCE(c->left_root, 0);
 	flushed(c, now);
 }
@@ -113,6 +140,7 @@ hot_code void tlb_load_root(mfn_t root)
 // uses no guest's addresses until the write, and the guest does not run.
 void tlb_flush_follows(void)
 {
+	WRITE_ONCE(cpu_this()->flush_owed, false);
 	flushed(cpu_this(),
 		__atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST));
 }
@@ -243,8 +271,8 @@ static bool runs_member(struct cpu *c, const void *arg)
 	const struct vcpu *v = READ_ONCE(c->loaded);
 
 	return v && v->domain == s->domain &&
-	       (s->mask[v->id / 64] >> (v->id % 64) & 1) && !is_fresh(c) &&
-	       at_once(c);
+	       (s->mask[v->id / 64] >> (v->id % 64) & 1) &&
+	       !spares(c, v->domain) && at_once(c);
 }
 
 void tlb_flush_mask(struct domain *d, const u64 *vcpu_mask)

@@ -45,6 +45,12 @@ void tlb_flush_stale_later(u16 stamp);
 // vCPU's domain would not give now (mm/fresh.c)? What the hypervisor itself
 // takes away, logging written pages, is another matter.
 bool tlb_is_fresh(void);
+// d, which runs here, asks for a flush of this processor. True: it would take
+// nothing away. Is it for what entries gained, then it is owed: a fault may come
+// for want of that, and is to be tried again after the flush.
+bool tlb_spares_flush(const struct domain *d);
+// May a guest's page fault with that error code be one?
+bool tlb_owes_flush(u32 error);
 // Would it, but for one entry?
 static inline bool tlb_is_nearly_fresh(const struct domain *d)
 {

@@ -405,6 +405,14 @@ static void check_current(const struct fake_translation *t)
 	must(!((now ^ t->entry) & (PTE_US | PTE_NX)));
 }
 
+// Nor does it lack what they gained, or there is a flush to come.
+static void check_flushed(const struct fake_translation *t)
+{
+	check_current(t);
+	must(!(fake_tlb_walk(t->va) & ~t->entry & PTE_RW) ||
+	     cpu_this()->flush_owed);
+}
+
 static u64 invalidated;
 
 static void check_invalidated(const struct fake_translation *t)
@@ -417,7 +425,7 @@ static void op_flush(void)
 {
 	if (next() & 1) {
 		count_result(fake_mmuext(s1.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0));
-		fake_tlb_each(check_current);
+		fake_tlb_each(check_flushed);
 	} else {
 		invalidated = any_va();
 		count_result(

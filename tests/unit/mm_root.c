@@ -354,6 +354,34 @@ static void a_stale_fault_is_tried_again(void **state)
 	assert_false(root_fault_again(s.v, at_slot(UPPER), seen));
 }
 
+// A flush was spared though an entry had become writable: it comes with the
+// first fault that may be for want of it.
+static void owed_flushes(void **state)
+{
+	const u32 want = PFEC_P | PFEC_W | PFEC_U;
+	u64 e = entry_of(s.data[0], E_RW);
+
+	assert_int_equal(fake_update(s.v, s.l1, 0, e & ~(u64)PTE_RW), 0);
+	tlb_flush_local();
+	assert_false(root_fault_again(s.v, 0, want));
+	assert_int_equal(fake_update(s.v, s.l1, 0, e), 0);
+	assert_false(root_fault_again(s.v, 0, want)); // nobody asked yet
+	fake_cr3_writes = 0;
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
+	assert_int_equal(fake_cr3_writes, 0);
+	assert_false(root_fault_again(s.v, 0, PFEC_W | PFEC_U));
+	assert_false(root_fault_again(s.v, 0, want | PFEC_RSVD));
+	assert_true(root_fault_again(s.v, 0, want));
+	assert_int_equal(fake_cr3_writes, 1);
+	assert_false(root_fault_again(s.v, 0, want)); // it is a true one
+	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
+	assert_false(root_fault_again(s.v, 0, want));
+	tlb_flush_follows(); // the closed gate's way out is a flush, too
+	cpu_this()->flush_owed = true;
+	tlb_flush_follows();
+	assert_false(root_fault_again(s.v, 0, want));
+}
+
 // Entries are written while a program or its kernel runs, on two processors.
 static void shared_entries_follow(void **state)
 {
@@ -455,6 +483,8 @@ int main(void)
 #define CLASSIC(f) cmocka_unit_test_setup_teardown(f, classic, teardown)
 	const struct CMUnitTest tests[] = {
 		CLASSIC(classic_writes_cr3_both_ways),
+		CLASSIC(owed_flushes),
+		OPEN(owed_flushes),
 		CLASSIC(upper_half_is_open_in_classic),
 		OPEN(open_gate_writes_none),
 		OPEN(upper_half_is_closed_to_users),

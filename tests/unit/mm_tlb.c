@@ -114,6 +114,12 @@ static void fresh_ones_are_not_asked_for_guests(void **state)
 	tlb_flush_mask(&domain, two);
 	assert_int_equal(asked, 0);
 	assert_false(cpu_of(IDLE)->flush_late);
+	assert_false(cpu_of(SIBLING)->flush_owed);
+	domain.widened++;
+	tlb_flush_mask(&domain, two);
+	assert_int_equal(asked, 0);
+	assert_true(cpu_of(SIBLING)->flush_owed);
+	assert_false(cpu_of(SELF)->flush_owed);
 	cpu_of(SIBLING)->flush_due = FLUSH_WITH_ROOT;
 	tlb_flush_mask(&domain, two);
 	assert_int_equal(asked, 1u << SIBLING);

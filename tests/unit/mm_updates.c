@@ -545,18 +545,19 @@ static void needless_flushes(void **state)
 	const u64 e = entry_of(s.data[0], E_RW);
 	const struct {
 		u64 from, to;
-		bool weaker;
+		bool weaker, wider;
 	} changes[] = {
-		{0, e, false},
-		{e, 0, true},
-		{e, e & ~(u64)PTE_RW, true},
-		{e & ~(u64)PTE_RW, e, false},
-		{e & ~(u64)(PTE_A | PTE_D), e, false},
-		{e, e & ~(u64)PTE_D, true},
-		{e, e | PTE_NX, true},
-		{e, entry_of(spare, E_RW), true},
-		{e, e, false},
-		{e & ~(u64)PTE_RW, e & ~(u64)PTE_D, true},
+		{0, e, false, false},
+		{e, 0, true, false},
+		{e, e & ~(u64)PTE_RW, true, false},
+		{e & ~(u64)PTE_RW, e, false, true},
+		{e & ~(u64)(PTE_A | PTE_D), e, false, false},
+		{e, e & ~(u64)PTE_D, true, false},
+		{e, e | PTE_NX, true, false},
+		{e | PTE_NX, e, true, false}, // gains, but as if it lost
+		{e, entry_of(spare, E_RW), true, false},
+		{e, e, false, false},
+		{e & ~(u64)PTE_RW, e & ~(u64)PTE_D, true, false},
 	};
 
 	for (u32 i = 0; i < ARRAY_SIZE(changes); i++) {
@@ -568,6 +569,9 @@ static void needless_flushes(void **state)
 		assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0),
 				 0);
 		assert_int_equal(fake_cr3_writes, changes[i].weaker);
+		assert_int_equal(cpu_this()->flush_owed, changes[i].wider);
+		tlb_flush_local();
+		assert_false(cpu_this()->flush_owed);
 	}
 	// The same for tables, and for writes that are emulated.
 	assert_int_equal(fake_update(s.v, s.l2, 7, entry_of(s.l1, E_RW)), 0);
