@@ -85,18 +85,27 @@ int guest_read_pair(u64 dst[2], gva_t src)
 		       : -EFAULT;
 }
 
+static bool put_all(gva_t dst, const u8 *from, size_t bytes)
+{
+	for (; bytes >= 8; bytes -= 8, dst += 8, from += 8)
+		if (!uaccess_storeq(dst, get_word(from)))
+			return false;
+	for (; bytes > 0; bytes--, dst++, from++)
+		if (!uaccess_storeb(dst, *from))
+			return false;
+	return true;
+}
+
+// The fault may be for want of a flush that the guest asked for (mm/fresh.c).
 int guest_write(gva_t dst, const void *src, size_t bytes)
 {
-	const u8 *from = src;
-
 	if (!guest_range_ok(dst, bytes))
 		return -EFAULT;
 	tlb_settle_at(FLUSH_BEFORE_WRITE, dst, bytes);
-	for (; bytes >= 8; bytes -= 8, dst += 8, from += 8)
-		if (!uaccess_storeq(dst, get_word(from)))
-			return -EFAULT;
-	for (; bytes > 0; bytes--, dst++, from++)
-		if (!uaccess_storeb(dst, *from))
-			return -EFAULT;
-	return 0;
+	if (put_all(dst, src, bytes))
+		return 0;
+	if (!tlb_owes_flush(PFEC_P))
+		return -EFAULT;
+	tlb_flush_local();
+	return put_all(dst, src, bytes) ? 0 : -EFAULT;
 }

@@ -101,12 +101,6 @@ bool tlb_spares_flush(const struct domain *d)
 	return spares(cpu_this(), d);
 }
 
-bool tlb_owes_flush(u32 error)
-{
-	return unlikely(READ_ONCE(cpu_this()->flush_owed)) &&
-	       (error & (PFEC_P | PFEC_RSVD)) == PFEC_P;
-}
-
 // Flushed as of clock value `now`.
 static void flushed(struct cpu *c, u32 now)
 {

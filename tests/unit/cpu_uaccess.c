@@ -18,11 +18,13 @@
 
 static struct cpu this_cpu;
 static u32 flushes;
+u32 fake_store_faults;
 
 void tlb_flush_local(void)
 {
 	flushes++;
 	this_cpu.flush_due = 0;
+	this_cpu.flush_owed = false;
 }
 
 static u64 alike_at, alike_bytes; // what the next root maps as this one does
@@ -98,6 +100,30 @@ static void copies_flush_first(void **state)
 	this_cpu.flush_due = FLUSH_BEFORE_READ;
 	assert_int_equal(guest_read_word(&b, (u64)&a), 0);
 	assert_int_equal(flushes, 3);
+}
+
+// A store that faults is tried again after a flush, if one is owed.
+static void writes_that_fault(void **state)
+{
+	u8 a[12] = "hello world", b[12] = {0};
+
+	flushes = 0;
+	fake_store_faults = 1;
+	assert_int_equal(guest_write((u64)b, a, sizeof(a)), -EFAULT);
+	assert_int_equal(flushes, 0);
+	this_cpu.flush_owed = true;
+	assert_int_equal(guest_write((u64)b, a, sizeof(a)), 0);
+	assert_int_equal(flushes, 0); // nothing faulted
+	fake_store_faults = 1;
+	memset(b, 0, sizeof(b));
+	assert_int_equal(guest_write((u64)b, a, sizeof(a)), 0);
+	assert_memory_equal(a, b, sizeof(a));
+	assert_int_equal(flushes, 1);
+	this_cpu.flush_owed = true;
+	fake_store_faults = 2;
+	assert_int_equal(guest_write((u64)b, a, sizeof(a)), -EFAULT);
+	assert_int_equal(flushes, 2);
+	fake_store_faults = 0;
 }
 
 static void expect_alike(u64 at, u64 bytes, bool alike)
@@ -190,6 +216,7 @@ int main(void)
 		cmocka_unit_test(ranges_stay_out_of_the_hypervisor),
 		cmocka_unit_test(copies_move_every_byte_and_no_other),
 		cmocka_unit_test(copies_flush_first),
+		cmocka_unit_test(writes_that_fault),
 		cmocka_unit_test(copies_know_the_next_root),
 		cmocka_unit_test(copies_refuse_our_addresses),
 		cmocka_unit_test(words_and_pairs_come_whole),
