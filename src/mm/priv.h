@@ -160,10 +160,12 @@ static inline void entry_written(struct domain *d, const u64 *at, u64 old,
 				 u64 value)
 {
 	const u64 more = value & (PTE_RW | PTE_A | PTE_D);
+	// The processor may have set these since old was read.
+	const u64 known = old | PTE_A | (old & PTE_RW ? PTE_D : 0);
 
 	if (!(old & PTE_P))
 		return;
-	if ((old ^ value) & ~more) {
+	if ((known ^ value) & ~more) {
 		d->weakened_entry = at;
 		WRITE_ONCE(d->weakened, d->weakened + 1); // after the entry
 	} else if ((old ^ value) & PTE_RW) {

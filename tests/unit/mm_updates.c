@@ -557,6 +557,8 @@ static void needless_flushes(void **state)
 		{e | PTE_NX, e, true, false}, // gains, but as if it lost
 		{e, entry_of(spare, E_RW), true, false},
 		{e, e, false, false},
+		{e & ~(u64)PTE_D, e & ~(u64)PTE_D, true, false}, // D may be set
+		{e & ~(u64)PTE_A, e & ~(u64)PTE_A, true, false}, // or A
 		{e & ~(u64)PTE_RW, e & ~(u64)PTE_D, true, false},
 	};
 
