@@ -41,8 +41,8 @@ def test_two_guests_beside_dom0(terminal):
         m.expect(r"\n%s +\d+ +\d+ +1 " % name)
     m.expect(r"xl console (\S+) +its console")
     console = m.match[0].partition(" its")[0].strip()
-    m.expect(r"ping -c 3 10\.99\.0\.\d+")
-    ping = m.match[0]
+    m.expect(r"(ping -c 3 10\.99\.0\.\d+) ")  # the whole number has come
+    ping = m.match[1]
     m.expect("dom0 [^ ]* # ")
     m.sendline(ping)
     m.expect("3 packets received")
