@@ -220,7 +220,7 @@ LOCAL_FUNC(page_fault)
 	not	%eax
 	test	$3, %al			// ring 3
 	jnz	trap_rest
-	cmpb	$0, FAST_CPU(CPU_FLUSH_OWED)
+	cmpb	$0, FAST_CPU(CPU_FLUSH_OWED) // root_fault_again() looks
 	jne	trap_rest
 	mov	FAST_CPU(CPU_CURR), %rdx
 	cmpw	$FAST_USER, VCPU_IN_KERNEL(%rdx)

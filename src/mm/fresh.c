@@ -83,7 +83,7 @@ static mfn_t loaded_root(const struct cpu *c, const struct vcpu *v)
 
 	if (mfn_maddr(root) == c->cr3)
 		return root;
-	root = mirror_original(maddr_mfn(c->cr3));
+	root = mirror_original();
 	return !mfn_is_none(root) && table_level(root, v->domain) == 4
 		       ? root
 		       : MFN_NONE;

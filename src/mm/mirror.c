@@ -324,17 +324,12 @@ static struct mirror *loaded(const struct cpu *c)
 	return virt_maddr(m->l4) == c->cr3 ? m : NULL;
 }
 
-mfn_t mirror_original(mfn_t root)
+mfn_t mirror_original(void)
 {
-	struct mirrors *s = cpu_this()->mirrors;
+	const struct cpu *c = cpu_this();
+	const struct mirror *m = mirror_shares(c) ? loaded(c) : NULL;
 
-	for (u32 k = 0; s && k < MIRROR_KINDS; k++) {
-		const struct mirror *m = &s->set[k].m[s->set[k].last];
-
-		if (m->l4 && virt_maddr(m->l4) == mfn_maddr(root))
-			return m->of;
-	}
-	return root;
+	return m ? m->of : maddr_mfn(c->cr3);
 }
 
 bool mirror_give(gva_t va)

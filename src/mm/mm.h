@@ -287,7 +287,7 @@ void mirror_show(struct cpu *c, u64 va, u64 pte);
 mfn_t mirror_of(struct vcpu *v);
 // What the root in this processor's CR3 is a copy of (MFN_NONE: a table that is
 // one no more), or the root itself.
-mfn_t mirror_original(mfn_t root);
+mfn_t mirror_original(void);
 // Entry `index` of a level 4 table became `entry`; the table is one no more.
 // Under the owner's lock.
 void mirror_entry_written(mfn_t table, u32 index, u64 entry);

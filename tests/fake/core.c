@@ -103,9 +103,9 @@ weak mfn_t mirror_full(struct vcpu *v)
 	return MFN_NONE;
 }
 
-weak mfn_t mirror_original(mfn_t root)
+weak mfn_t mirror_original(void)
 {
-	return root;
+	return maddr_mfn(cpu_this()->cr3);
 }
 
 weak bool mirror_give(gva_t va)

@@ -596,6 +596,8 @@ static void needless_flushes(void **state)
 // One stale translation goes by INVLPG, whoever wants it gone.
 static void one_address(void **state)
 {
+	u64 ours;
+
 	flush_all();
 	weaken(1);
 	assert_int_equal(
@@ -621,6 +623,21 @@ static void one_address(void **state)
 	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 1ull << 47, 0);
 	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, GIB(1), 0);
 	assert_false(tlb_is_fresh());
+	// What looks like the right one to who takes bits of it as they are.
+	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, 1ull << 48 | 1 << PAGE_SHIFT, 0);
+	assert_false(tlb_is_fresh());
+	ours = fake_words(s.l4)[HV_FIRST_SLOT];
+	fake_words(s.l4)[HV_FIRST_SLOT] = fake_words(s.l4)[0];
+	fake_mmuext(s.v, MMUEXT_INVLPG_LOCAL, HV_START + (1 << PAGE_SHIFT), 0);
+	fake_words(s.l4)[HV_FIRST_SLOT] = ours;
+	assert_false(tlb_is_fresh());
+	// While another root waits to be loaded it is not known what CR3 holds.
+	lock_get(&d1->lock);
+	cpu_this()->flush_due = FLUSH_WITH_ROOT;
+	assert_false(tlb_freshen(d1, 1 << PAGE_SHIFT));
+	cpu_this()->flush_due = 0;
+	assert_true(tlb_freshen(d1, 1 << PAGE_SHIFT));
+	lock_put(&d1->lock);
 	// An entry of a table above, which leads to more than one address; even
 	// where a root that maps itself shows it as if it were of level 1.
 	assert_int_equal(fake_update(s.v, s.l4, 5, entry_of(s.l4, E_RO)), 0);
@@ -695,6 +712,7 @@ static void one_page_becomes_a_table(void **state)
 	assert_int_equal(fake_cr3_writes, 1);
 	// What CR3 holds is not known.
 	flush_all();
+	fake_words(spare)[0] = words[0][0];
 	cpu_this()->cr3 = mfn_maddr(MFN(spare));
 	make_table(1);
 	assert_int_equal(fake_invlpgs, 0);
