@@ -104,7 +104,7 @@ int guest_write(gva_t dst, const void *src, size_t bytes)
 	tlb_settle_at(FLUSH_BEFORE_WRITE, dst, bytes);
 	if (put_all(dst, src, bytes))
 		return 0;
-	if (!tlb_owes_flush(PFEC_P))
+	if (!tlb_owes_flush(PFEC_P | PFEC_W))
 		return -EFAULT;
 	tlb_flush_local();
 	return put_all(dst, src, bytes) ? 0 : -EFAULT;

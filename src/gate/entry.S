@@ -220,8 +220,9 @@ LOCAL_FUNC(page_fault)
 	not	%eax
 	test	$3, %al			// ring 3
 	jnz	trap_rest
-	cmpb	$0, FAST_CPU(CPU_FLUSH_OWED) // root_fault_again() looks
-	jne	trap_rest
+	cmpb	$0, FAST_CPU(CPU_FLUSH_OWED)
+	jne	page_fault_owed
+page_fault_fast:
 	mov	FAST_CPU(CPU_CURR), %rdx
 	cmpw	$FAST_USER, VCPU_IN_KERNEL(%rdx)
 	jne	trap_rest
@@ -232,6 +233,12 @@ fast_page_fault_iret:
 	iretq
 	int3
 	EXTABLE(fast_page_fault_iret, iret_fixup)
+page_fault_owed:			// root_fault_again() looks at writes
+	mov	FAST(REGS_ERROR), %eax
+	not	%eax
+	test	$(PFEC_P | PFEC_W), %al
+	jz	trap_rest
+	jmp	page_fault_fast
 END(page_fault)
 
 // The guest's memory faulted in a fast path: the common way, as if nothing had

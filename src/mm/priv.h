@@ -226,6 +226,8 @@ int must_check foreign_resolve(struct vcpu *v, u32 foreigndom,
 
 // Walks v's kernel root for va: its L1 table, or MFN_NONE.
 mfn_t walk_l1_table(const struct vcpu *v, gva_t va);
+// May v write at va, as its tables are now? U is not looked at.
+bool walk_allows_write(const struct vcpu *v, gva_t va);
 #define L1_INDEX(va) ((u32)((va) >> PAGE_SHIFT & (ENTRIES - 1)))
 
 // d has a new level 4 table, or entry `index` of one became `entry` (mm/root.c).

@@ -245,12 +245,12 @@ bool root_fault(const struct vcpu *v, gva_t va, u32 error)
 
 // The processor may still know a translation without what it has now: U, or
 // what a guest's flush was for. Once for each time that there was such a thing:
-// the next such fault is a true one.
+// the next such fault is a true one. So is one that the tables still ask for.
 bool root_fault_again(const struct vcpu *v, gva_t va, u32 error)
 {
 	bool given = wants_u(v, va, error) && mirror_given();
 
-	if (!given && !tlb_owes_flush(error))
+	if (!given && !(tlb_owes_flush(error) && walk_allows_write(v, va)))
 		return false;
 	tlb_flush_local();
 	return true;

@@ -49,11 +49,13 @@ bool tlb_is_fresh(void);
 // nothing away. Is it for what entries gained, then it is owed: a fault may come
 // for want of that, and is to be tried again after the flush.
 bool tlb_spares_flush(const struct domain *d);
-// May a page fault with that error code be one?
+// May a page fault with that error code be one? It is for the right to write.
 static inline bool tlb_owes_flush(u32 error)
 {
+	const u32 seen = PFEC_P | PFEC_W;
+
 	return unlikely(READ_ONCE(cpu_this()->flush_owed)) &&
-	       (error & (PFEC_P | PFEC_RSVD)) == PFEC_P;
+	       (error & (seen | PFEC_RSVD)) == seen;
 }
 // Would it, but for one entry?
 static inline bool tlb_is_nearly_fresh(const struct domain *d)

@@ -29,6 +29,22 @@ mfn_t walk_l1_table(const struct vcpu *v, gva_t va)
 	return e & PTE_P ? entry_mfn(e) : MFN_NONE;
 }
 
+bool walk_allows_write(const struct vcpu *v, gva_t va)
+{
+	mfn_t root = v->in_kernel ? v->kernel_root : v->user_root;
+	u64 rights = PTE_P | PTE_RW, e = mfn_maddr(root);
+
+	if (mfn_is_none(root) || va - HV_START < HV_END - HV_START)
+		return false;
+	lock_get(&v->domain->lock);
+	for (u32 level = 4; level > 0 && (rights & PTE_P); level--) {
+		e = entry_for(e, va, PAGE_SHIFT + 9 * (level - 1));
+		rights &= e;
+	}
+	lock_put(&v->domain->lock);
+	return rights == (PTE_P | PTE_RW);
+}
+
 u64 guest_walk_l1e(struct vcpu *v, gva_t va)
 {
 	u64 e = 0;

@@ -3,7 +3,7 @@
 // uses: src/mm/kalloc.c src/mm/m2p.c src/mm/tlb.c src/mm/fresh.c src/mm/domain_frames.c
 // uses: src/mm/iomem.c src/mm/type.c src/mm/table.c src/mm/entry.c
 // uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
-// uses: src/mm/root.c src/mm/audit.c tests/fake/core.c tests/fake/memory.c
+// uses: src/mm/root.c src/mm/walk.c src/mm/audit.c tests/fake/core.c tests/fake/memory.c
 // libs: -lpthread
 //
 // The memory map, the page heap, small objects, and frames given to domains.

@@ -5,7 +5,7 @@
 // uses: src/mm/audit.c src/mm/memory_op.c src/mm/reservation.c
 // uses: src/mm/exchange.c src/mm/memory_map.c src/mm/resource.c
 // uses: src/mm/grant_table.c
-// uses: src/mm/root.c
+// uses: src/mm/root.c src/mm/walk.c
 // uses: src/mm/dirty.c src/mm/shadow.c src/mm/claim.c
 // uses: tests/fake/core.c tests/fake/memory.c
 //

@@ -370,6 +370,7 @@ static void owed_flushes(void **state)
 	assert_int_equal(fake_mmuext(s.v, MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
 	assert_int_equal(fake_cr3_writes, 0);
 	assert_false(root_fault_again(s.v, 0, PFEC_W | PFEC_U));
+	assert_false(root_fault_again(s.v, 0, PFEC_P | PFEC_U));
 	assert_false(root_fault_again(s.v, 0, want | PFEC_RSVD));
 	assert_true(root_fault_again(s.v, 0, want));
 	assert_int_equal(fake_cr3_writes, 1);
@@ -380,6 +381,54 @@ static void owed_flushes(void **state)
 	cpu_this()->flush_owed = true;
 	tlb_flush_follows();
 	assert_false(root_fault_again(s.v, 0, want));
+}
+
+static bool owes_for(gva_t va)
+{
+	cpu_this()->flush_owed = true;
+	return root_fault_again(s.v, va, PFEC_P | PFEC_W | PFEC_U);
+}
+
+// What the tables refuse still, no flush will give.
+static void what_is_read_only_owes_no_flush(void **state)
+{
+	const u64 tables[] = {s.l1, s.l2, s.l3, s.l4};
+	const u64 entries[] = {entry_of(s.data[0], E_RW), entry_of(s.l1, E_RW),
+			       entry_of(s.l2, E_RW), entry_of(s.l3, E_RW)};
+
+	assert_int_equal(fake_update(s.v, s.l1, 0, entries[0]), 0);
+	for (u32 i = 0; i < ARRAY_SIZE(tables); i++) {
+		u64 ro = entries[i] & ~(u64)PTE_RW;
+
+		assert_true(owes_for(0));
+		assert_int_equal(fake_update(s.v, tables[i], 0, ro), 0);
+		tlb_flush_local();
+		fake_cr3_writes = 0;
+		assert_false(owes_for(0));
+		assert_int_equal(fake_cr3_writes, 0);
+		assert_true(cpu_this()->flush_owed); // for another
+		assert_int_equal(fake_update(s.v, tables[i], 0, entries[i]), 0);
+	}
+	assert_false(owes_for(at_slot(UPPER))); // is not there
+	assert_false(owes_for(HV_START));
+}
+
+// A program's fault is by the root of programs.
+static void a_programs_fault_is_looked_up_in_its_root(void **state)
+{
+	u64 e = entry_of(s.l3, E_RW);
+
+	assert_int_equal(fake_update(s.v, s.l1, 0, entry_of(s.data[0], E_RW)),
+			 0);
+	assert_int_equal(fake_update(s.v, user, 0, e & ~(u64)PTE_RW), 0);
+	assert_true(owes_for(0));
+	s.v->in_kernel = false;
+	assert_false(owes_for(0));
+	assert_int_equal(fake_update(s.v, user, 0, e), 0);
+	assert_true(owes_for(0));
+	s.v->user_root = MFN_NONE;
+	assert_false(owes_for(0));
+	s.v->user_root = MFN(user);
 }
 
 // Entries are written while a program or its kernel runs, on two processors.
@@ -485,6 +534,8 @@ int main(void)
 		CLASSIC(classic_writes_cr3_both_ways),
 		CLASSIC(owed_flushes),
 		OPEN(owed_flushes),
+		CLASSIC(what_is_read_only_owes_no_flush),
+		CLASSIC(a_programs_fault_is_looked_up_in_its_root),
 		CLASSIC(upper_half_is_open_in_classic),
 		OPEN(open_gate_writes_none),
 		OPEN(upper_half_is_closed_to_users),
