@@ -48,9 +48,8 @@ class Machine(machine.Machine):
     def flushes(self):
         """Full and partial flushes of the emulated TLBs, about three for a
         CR3 write; None on hardware."""
-        said = self.ask("human-monitor-command",
-                        **{"command-line": "info jit"})
-        found = re.findall(r"TLB (?:full|partial) flushes\s+(\d+)", said)
+        found = re.findall(r"TLB (?:full|partial) flushes\s+(\d+)",
+                           self.monitor("info jit"))
         return sum(map(int, found)) if found else None
 
     def counters(self):

@@ -16,6 +16,7 @@ all time limits for slow hosts. APPEND there has words for every machine's
 hypervisor; the story's own come later and so have precedence.
 """
 
+import collections
 import json
 import os
 import re
@@ -45,8 +46,9 @@ class StaleCode(Failure):
     """Not the machine's fault but the emulator's. QEMU 7.2 holds no lock on a
     page while it translates it, so it can keep a translation that another
     processor's write has just made untrue. Linux changes its own code while it
-    runs, by way of a breakpoint; a processor that executes the breakpoint when
-    it is long gone gives up: "int3", with no breakpoint in the code shown."""
+    runs, by way of a breakpoint. A processor that executes the breakpoint when
+    it is long gone gives up: "int3", with no breakpoint in the code shown. Or,
+    if its kernel has kprobes, tries again for ever: "soft lockup"."""
 
     SAYS = rb"int3: 0000 \[#1\]"
     CODE = rb"Code: [^<]*<(..)>"
@@ -58,6 +60,16 @@ class StaleCode(Failure):
         code = oops and re.compile(cls.CODE).search(log, oops.end())
         return bool(code) and not re.search(
             rb" cc <", code[0]) and code[1] != b"cc"
+
+    LOCKED_UP = b"BUG: soft lockup"
+    INT3 = r"v=03 e=0000 i=1 cpl=[1-3] IP=\w+:(\w+)"
+    OFTEN = 100
+
+    @classmethod
+    def looped_at(cls, interrupts):
+        """Where an `int` log of QEMU's has breakpoints again and again."""
+        seen = collections.Counter(re.findall(cls.INT3, interrupts))
+        return [int(ip, 16) for ip, n in seen.items() if n >= cls.OFTEN]
 
 
 def kernel(line, name="vmlinuz"):
@@ -228,9 +240,33 @@ class Machine:
         seen = (self.child.before or b"").decode("latin1").replace("\r", "")
         tail = "\n".join(seen.splitlines()[-12:])
         with open(self.log, "rb") as f:
-            failure = StaleCode if StaleCode.is_in(f.read()) else Failure
+            log = f.read()
+        stale = StaleCode.is_in(log) or (StaleCode.LOCKED_UP in log and
+                                         self._runs_into_breakpoints_gone())
+        failure = StaleCode if stale else Failure
         raise failure("%s: %s\nlast lines:\n%s\nconsole: %s"
                       % (self.name, what, tail, self.log))
+
+    def monitor(self, line):
+        """What QEMU's monitor for people answers to the line."""
+        return self.ask("human-monitor-command", **{"command-line": line})
+
+    def _runs_into_breakpoints_gone(self):
+        """See StaleCode. A page of the kernel's is mapped where that runs."""
+        if self.qemu.poll() is not None:
+            return False
+        self.monitor("log int,cpu_reset")
+        self.silence(0.2)
+        self.monitor("log cpu_reset")
+        with open(self.debug, encoding="latin1") as f:
+            places = StaleCode.looped_at(f.read())
+        code = []
+        for place in places:
+            for cpu in range(len(self.ask("query-cpus-fast"))):
+                self.monitor("cpu %d" % cpu)
+                code += re.findall(r": 0x(\w\w)",
+                                   self.monitor("x/1xb 0x%x" % place))
+        return bool(code) and "cc" not in code
 
     def _why_ended(self):
         """QEMU's own reasons, and what a triple fault found in registers."""
@@ -337,8 +373,7 @@ class Machine:
 
     def halted(self):
         """Is the first CPU halted for good: no interrupt can wake it?"""
-        registers = self.ask("human-monitor-command",
-                             **{"command-line": "info registers"})
+        registers = self.monitor("info registers")
         flags = int(re.search(r"[RE]FL=([0-9a-f]+)", registers)[1], 16)
         return "HLT=1" in registers and not flags & 0x200
 

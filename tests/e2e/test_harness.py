@@ -21,3 +21,20 @@ def test_a_breakpoint_that_is_there_is_not():
 def test_nor_is_any_other_oops():
     assert not StaleCode.is_in((OOPS % b"66 <90>").replace(b"int3", b"Oops"))
     assert not StaleCode.is_in(b"no oops at all")
+
+
+INT3 = "%d: v=03 e=0000 i=1 cpl=1 IP=e019:ffffffff814c34fe pc=ffffffff814c34fe"
+PAGE_FAULT = "%d: v=0e e=0007 i=0 cpl=1 IP=e019:ffffffff81000010 pc="
+
+
+def log_of(line, n):
+    return "\n".join("  " + line % i for i in range(n))
+
+
+def test_a_breakpoint_met_again_and_again_is_found():
+    assert StaleCode.looped_at(log_of(INT3, 100)) == [0xffffffff814c34fe]
+
+
+def test_one_met_a_few_times_is_not_nor_is_a_fault():
+    assert StaleCode.looped_at(log_of(INT3, 99)) == []
+    assert StaleCode.looped_at(log_of(PAGE_FAULT, 1000)) == []
