@@ -18,37 +18,23 @@ PHDRS {
 	stack PT_GNU_STACK FLAGS(6);
 }
 
-// What hypercalls and faults of guests go through, callers and callees side by
-// side, behind the hottest of it.
-#define HOT(sections) \
-	*/gate/entry.S.o(sections) */cpu/exit.o(sections) \
-	*/cpu/trap.o(sections) */hypercall/dispatch.o(sections) \
-	*/hypercall/table.o(sections) */hypercall/multicall.o(sections) \
-	*/cpu/uaccess.o(sections) */cpu/callback.o(sections) \
-	*/cpu/state.o(sections) */cpu/iret.o(sections) \
-	*/mm/foreign.o(sections) */mm/mmuext_op.o(sections) \
-	*/mm/root.o(sections) */mm/tlb.o(sections) */mm/undo.o(sections) \
-	*/mm/type.o(sections) */mm/flush.o(sections) */mm/walk.o(sections) \
-	*/mm/va_update.o(sections) */mm/mmu_update.o(sections) \
-	*/mm/change.o(sections) */mm/entry.o(sections) \
-	*/mm/ptwr.o(sections) */cpu/decode.o(sections) \
-	*/cpu/bounce.o(sections) */mm/table.o(sections) \
-	*/mm/mirror.o(sections) */gate/closed.o(sections) \
-	*/gate/adaptive.o(sections)
+// What hypercalls and faults of guests go through (HOT in mk/hv.mk), behind the
+// hottest of it.
+#define HOT(sections) */gate/entry.S.o(sections) */hv/hot.o(sections)
 
 // The hottest come first, function by function, in the order in which the paths
 // take them: after a write to CR3 each page that is used is a TLB entry to be
 // filled again. FN names all that compilers make of a function.
 #define FN(name) *(.text.hot.name .text.hot.name.* .text.name .text.name.*)
-#define FN_OF(file, name) */file.o(.text.name .text.name.*)
+#define FN_HOT(name) */hv/hot.o(.text.name .text.name.*)
 
 // Any way in and out: system calls, faults, iret.
 #define IN_AND_OUT \
 	*(.text.hot.entry .data.rel.ro.hot) FN(guest_exit) FN(syscall_entry) \
-	FN(hypercall_entry) FN(hc_iret) FN(guest_read) FN(guest_write) \
+	FN(hypercall_entry) FN(guest_read) FN(hc_iret) FN(guest_write) \
 	FN(bounce_syscall) FN(enter_callback) FN(bounce) FN(bounce_frame) \
 	FN(vcpu_switch_mode) FN(root_switch) FN(root_is_shared) \
-	FN(wanted_root) FN(find_pair) FN_OF(mm/mirror, get) FN(mirror_shared) \
+	FN(wanted_root) FN(find_pair) FN_HOT(get) FN(mirror_shared) \
 	FN(tlb_load_root) FN(tlb_flush_follows) FN(trap_entry) \
 	FN(bounce_trap) FN(bounce_page_fault) FN(root_fault) \
 	FN(root_fault_again) FN(mirror_give) FN(mirror_given)
@@ -67,25 +53,34 @@ PHDRS {
 
 // A task switch.
 #define TASKS \
-	FN(run_batch) FN_OF(hypercall/multicall, run) FN(hc_multicall) \
+	FN(run_batch) FN_HOT(run) FN(hc_multicall) \
 	FN(protect_ahead) FN(hypercall_call) FN(hc_mmuext_op) \
+	FN(op_flush) FN(flush_do) FN(tlb_freshen) \
 	FN(foreign_resolve) FN(op_new_root) FN(op_new_user_root) \
 	FN(take_root) FN(roots_settle) FN(root_next) FN(root_is_alike) \
 	FN(root_load) FN(root_changed) \
 	FN(hc_set_segment_base) FN(hc_stack_switch) FN(descriptor_load) \
 	FN(domain_target)
 
-// Page tables come and go.
+// Page tables come and go. Those who call each other, entry_change() and on,
+// begin a page.
 #define TABLES \
 	FN(hc_mmu_update) FN(update_entry) FN(hc_update_va_mapping) \
-	FN(entry_change) FN(entry_check) FN(entry_get) FN(entry_put) \
-	FN_OF(mm/change, drop) FN_OF(mm/change, take) FN(type_get) \
+	. = ALIGN(4096); \
+	FN(entry_change) FN(entry_check) FN(entry_put) FN(entry_get) \
+	FN_HOT(drop) FN_HOT(take) FN(type_get) \
 	FN(type_put) FN(type_unlink) FN(validate) FN(table_validate) \
-	FN_OF(mm/table, drain) FN(drain_l1) FN_OF(mm/mirror, make) \
-	FN_OF(mm/mirror, write_entry) FN(for_mirrors_of) FN(decode_write) \
-	FN(decode_execute)
+	FN_HOT(drain) FN_HOT(make) FN_HOT(write_entry) FN(for_mirrors_of) \
+	FN(decode_write) FN(decode_execute)
 
-#define HOTTEST IN_AND_OUT GATE ENTRIES TASKS TABLES
+// Those that take a page table entry by entry: in one page, so that no round
+// leads from one to another.
+#define LOOPS \
+	. = ALIGN(4096); \
+	FN(fill_l1) FN(drain_l1) FN(fill_span) FN(drain_span) \
+	. = ALIGN(4096);
+
+#define HOTTEST LOOPS IN_AND_OUT GATE ENTRIES TASKS TABLES
 
 SECTIONS {
 	. = IMAGE_BASE;

@@ -12,6 +12,17 @@ HV_C := $(sort $(filter-out src/gate/asm-offsets.c,$(wildcard src/*/*.c)))
 HV_S := $(sort $(wildcard src/*/*.S))
 HV_OBJ := $(HV_C:src/%.c=$(B)/hv/%.o) $(HV_S:src/%.S=$(B)/hv/%.S.o)
 
+# What hypercalls and faults of guests go through: one object, hot.o, which
+# hv.lds.S keeps together.
+HOT := cpu/bounce cpu/callback cpu/decode cpu/descriptor cpu/exit cpu/iret \
+	cpu/smp cpu/state cpu/trap cpu/uaccess gate/adaptive gate/closed \
+	hypercall/dispatch hypercall/multicall hypercall/table mm/ahead \
+	mm/change mm/entry mm/flush mm/foreign mm/frame mm/fresh mm/mirror \
+	mm/mmu_update mm/mmuext_op mm/ptwr mm/root mm/table mm/tlb mm/type \
+	mm/undo mm/va_update mm/walk
+HOT_OBJ := $(HOT:%=$(B)/hv/%.o)
+HV_LINKED := $(filter-out $(HOT_OBJ),$(HV_OBJ)) $(B)/hv/hot.o
+
 WARN := -Wall -Wextra -Werror -Wshadow -Wundef -Wmissing-prototypes \
 	-Wstrict-prototypes -Wvla -Wcast-qual -Wimplicit-fallthrough
 
@@ -24,6 +35,17 @@ HV_FLAGS := -ffreestanding -fPIE -fvisibility=hidden -mno-red-zone \
 	-ffunction-sections -fdata-sections \
 	-O2 -g -Isrc -I$(B)/gen -DRF_DEBUG=$(DEBUG)
 HV_CFLAGS := -std=gnu17 $(HV_FLAGS) $(WARN) -include src/lib/hidden.h
+
+# gcc compiles all of it as one and inlines generously: most functions there do
+# less than it costs to call them and return, on an emulator above all, which
+# looks up where to go on. Not with DEBUG=1, for whole back traces.
+ifeq ($(DEBUG)$(findstring clang,$(CC)),0)
+HOT_FLAGS := -flto -flto-partition=one -finline-functions \
+	--param max-inline-insns-auto=100 --param max-inline-insns-single=200 \
+	--param inline-unit-growth=200
+HOT_LDFLAGS := -flinker-output=nolto-rel
+endif
+
 # --no-relax: ld would turn loads of addresses into 32-bit immediates.
 HV_LDFLAGS := -m elf_x86_64 -nostdlib -static --gc-sections --no-relax \
 	-z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
@@ -45,12 +67,12 @@ $(B)/ringfort.gz: $(B)/ringfort
 $(B)/ringfort-syms: $(B)/ringfort-pass1 $(B)/gen/symbols.o
 	$(call say,LD)
 	$(Q)ld $(HV_LDFLAGS) -T $(B)/gen/hv.lds -Map $(B)/ringfort.map -o $@ \
-		$(HV_OBJ) $(B)/gen/symbols.o --start-group $(HV_LIBS) --end-group
+		$(HV_LINKED) $(B)/gen/symbols.o --start-group $(HV_LIBS) --end-group
 
-$(B)/ringfort-pass1: $(HV_OBJ) $(B)/gen/symbols-none.o $(B)/gen/hv.lds
+$(B)/ringfort-pass1: $(HV_LINKED) $(B)/gen/symbols-none.o $(B)/gen/hv.lds
 	$(call say,LD)
 	$(Q)ld $(HV_LDFLAGS) -T $(B)/gen/hv.lds -o $@ \
-		$(HV_OBJ) $(B)/gen/symbols-none.o --start-group $(HV_LIBS) --end-group
+		$(HV_LINKED) $(B)/gen/symbols-none.o --start-group $(HV_LIBS) --end-group
 
 $(B)/gen/symbols.S: $(B)/ringfort-pass1 tools/symbols
 	$(call say,SYMBOLS)
@@ -82,6 +104,11 @@ $(B)/gen/version.h: version-check
 		echo '#define RF_VERSION "$(VERSION)"' >$@
 .PHONY: version-check
 $(B)/hv/boot/init.o: $(B)/gen/version.h
+
+$(HOT_OBJ): private HV_CFLAGS += $(HOT_FLAGS)
+$(B)/hv/hot.o: $(HOT_OBJ)
+	$(call say,LD)
+	$(Q)$(CC) $(HV_FLAGS) $(HOT_FLAGS) $(HOT_LDFLAGS) -nostdlib -r -o $@ $^
 
 $(B)/hv/%.o: src/%.c
 	@mkdir -p $(@D)

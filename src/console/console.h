@@ -13,7 +13,8 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 // Prints one line or part of one, prefixed "ringfort: " at line starts.
 // LOG_ERROR always reaches the screen; others by loglvl=.
-void log_at(enum log_level level, const char *format, ...) printf_like(2, 3);
+cold_code void log_at(enum log_level level, const char *format, ...)
+	printf_like(2, 3);
 
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_WARN, __VA_ARGS__)
@@ -23,8 +24,8 @@ struct domain;
 
 // A line about what a guest did; rate-limited, so a guest cannot flood the
 // log (guest_loglvl=). Prefixed with the domain, "ringfort: d1: ".
-void log_guest(const struct domain *d, enum log_level level, const char *format,
-	       ...) printf_like(3, 4);
+cold_code void log_guest(const struct domain *d, enum log_level level,
+			 const char *format, ...) printf_like(3, 4);
 
 // Set-up from the command line words console=, com1=, com2=, loglvl=,
 // guest_loglvl=. May be called before anything else works.

@@ -159,7 +159,7 @@ u32 cpu_count(void);
 u64 cpu_halted_ns(const struct cpu *c);
 
 // Does what others wait for (a flush), since interrupts are off here.
-void cpu_answer(void);
+cold_code void cpu_answer(void);
 
 // Long hypercalls call this with the work units (table entries, frames, array
 // elements) done since the last call. True when it is time to stop, keep the

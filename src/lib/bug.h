@@ -13,7 +13,7 @@
 
 // Use bug(). Prints place and reason with a back trace, and stops the machine
 // (boot/machine.c).
-no_return void bug_at(const char *file, int line, const char *what);
+cold_code no_return void bug_at(const char *file, int line, const char *what);
 
 #define bug(what) bug_at(__FILE__, __LINE__, (what))
 #define bug_on(cond)                \

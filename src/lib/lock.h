@@ -56,7 +56,7 @@ static inline void lock_init(struct lock *l, enum lock_class class)
 
 // Called in every round of a failed acquisition (cpu/smp.c; a pause and an
 // answer to pending requests of other processors).
-void lock_spin(void);
+cold_code void lock_spin(void);
 
 // Debug builds only: this processor is about to wait for l, which it may not if
 // it holds one that comes later; it has taken l; it is about to let go.

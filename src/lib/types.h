@@ -92,6 +92,9 @@ static inline maddr_t mfn_maddr(mfn_t m)
 #define hot_const __attribute__((section(".data.rel.ro.hot")))
 #define hot_data __attribute__((section(".data.hot")))
 #define hot_table __attribute__((section(".data.hot.table"))) // behind those
+// Rarely called: compilers keep what leads there out of the common path's way.
+#define cold_code __attribute__((cold))
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

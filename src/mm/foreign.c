@@ -11,6 +11,10 @@ static int resolve_owner(struct vcpu *v, domid_t id, struct map_ask *ask)
 {
 	int err = 0;
 
+	ask->of = v->domain;
+	ask->owner = v->domain->id;
+	if (likely(id == DOMID_SELF))
+		return 0;
 	ask->of = NULL;
 	ask->owner = id;
 	if (id == DOMID_IO)

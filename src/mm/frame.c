@@ -165,8 +165,10 @@ void frame_discard(mfn_t mfn)
 // Nobody else can find the frame any more.
 void frame_free(mfn_t mfn)
 {
-	struct domain *d = domain_find(mfn_frame(mfn)->owner);
+	const struct frame *f = mfn_frame(mfn);
+	struct domain *d = domain_find(f->owner);
 
+	bug_on(f->ref & REF_COUNT_MASK);
 	frame_discard(mfn);
 	if (d)
 		__atomic_sub_fetch(&d->tot_pages, 1, __ATOMIC_SEQ_CST);

@@ -41,8 +41,8 @@ static u32 slots_leading_to(const u64 *root, mfn_t table)
 {
 	u32 n = 0;
 
-	for (u32 i = next_present(root, 0); i < ENTRIES;
-	     i = next_present(root, i + 1))
+	for (u32 i = next_present(root, 0, ENTRIES); i < ENTRIES;
+	     i = next_present(root, i + 1, ENTRIES))
 		n += mfn_eq(entry_mfn(root[i]), table);
 	return n;
 }

@@ -36,6 +36,18 @@ static inline void l1_put(u64 entry)
 		frame_put_type(mfn);
 }
 
+// Takes what an entry holds that leads to a frame of RAM. False: not usual, or
+// not allowed, and nothing was taken.
+static always_inline bool l1_take_page(u16 owner, mfn_t mfn, bool writable)
+{
+	if (unlikely(!quick_get(mfn, owner)))
+		return false;
+	if (!writable || likely(quick_type_get(mfn, TYPE_WRITABLE)))
+		return true;
+	quick_put(mfn);
+	return false;
+}
+
 // Takes what `value` holds beyond `old`, of frames of the domain `owner`.
 // False: not usual, or not allowed, and nothing was taken.
 static inline bool l1_take(u16 owner, u64 old, u64 value)
@@ -47,15 +59,8 @@ static inline bool l1_take(u16 owner, u64 old, u64 value)
 	if (unlikely((value & (PTE_G | L1_CACHE)) || !cpu_features.nx ||
 		     !quick_covered(mfn.n)))
 		return false;
-	if (!l1_same_page(old, value)) {
-		if (unlikely(!quick_get(mfn, owner)))
-			return false;
-		if (!(value & PTE_RW) ||
-		    likely(quick_type_get(mfn, TYPE_WRITABLE)))
-			return true;
-		quick_put(mfn);
-		return false;
-	}
+	if (!l1_same_page(old, value))
+		return l1_take_page(owner, mfn, value & PTE_RW);
 	if (!((old ^ value) & PTE_RW))
 		return true;
 	return READ_ONCE(mfn_frame(mfn)->owner) == owner &&

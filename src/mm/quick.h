@@ -29,7 +29,13 @@ static inline bool quick_is_ram(mfn_t mfn)
 	return quick_covered(mfn.n) && mfn_frame(mfn)->owner != OWNER_IO;
 }
 
-// The last reference is gone.
+// Neither 0 nor the most that fits.
+static always_inline bool count_is_usual(u32 n, u32 max)
+{
+	return n - 1 < max - 1;
+}
+
+// The last reference is gone. (That there was none is found out there.)
 void frame_free(mfn_t mfn);
 
 static inline void quick_put(mfn_t mfn)
@@ -37,8 +43,7 @@ static inline void quick_put(mfn_t mfn)
 	struct frame *f = mfn_frame(mfn);
 	u32 left = __atomic_sub_fetch(&f->ref, 1, __ATOMIC_SEQ_CST);
 
-	bug_on((left & REF_COUNT_MASK) == REF_COUNT_MASK);
-	if (unlikely((left & REF_COUNT_MASK) == 0))
+	if (unlikely(!count_is_usual(left & REF_COUNT_MASK, REF_COUNT_MASK)))
 		frame_free(mfn);
 }
 
@@ -49,9 +54,7 @@ static inline bool quick_get(mfn_t mfn, u16 owner)
 	u32 old = READ_ONCE(f->ref);
 
 	do {
-		u32 n = old & REF_COUNT_MASK;
-
-		if (n == 0 || n == REF_COUNT_MASK ||
+		if (!count_is_usual(old & REF_COUNT_MASK, REF_COUNT_MASK) ||
 		    READ_ONCE(f->owner) != owner)
 			return false;
 	} while (!__atomic_compare_exchange_n(&f->ref, &old, old + 1, false,
@@ -69,10 +72,10 @@ static inline bool quick_get(mfn_t mfn, u16 owner)
 static inline bool quick_type_get(mfn_t mfn, enum frame_type t)
 {
 	struct frame *f = mfn_frame(mfn);
-	u32 old = READ_ONCE(f->type), n = old & FT_COUNT_MASK;
+	u32 old = READ_ONCE(f->type);
 
 	return (old & TYPE_STATE) == ((u32)t << FT_TYPE_SHIFT | FT_VALID) &&
-	       n != 0 && n != FT_COUNT_MASK &&
+	       count_is_usual(old & FT_COUNT_MASK, FT_COUNT_MASK) &&
 	       __atomic_compare_exchange_n(&f->type, &old, old + 1, false,
 					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }

@@ -24,10 +24,10 @@ static always_inline bool four_empty(const u64 *t)
 	return !((t[0] | t[1] | t[2] | t[3]) & PTE_P);
 }
 
-// The first present entry from i on, or ENTRIES.
-static always_inline u32 next_present(const u64 *t, u32 i)
+// The first present entry from i up to end, or end or more. A multiple of GROUP.
+static always_inline u32 next_present(const u64 *t, u32 i, u32 end)
 {
-	while (i < ENTRIES && !(t[i] & PTE_P))
+	while (i < end && !(t[i] & PTE_P))
 		if (i % GROUP == 0 && group_empty(t + i))
 			i += GROUP;
 		else if (i % 4 == 0 && four_empty(t + i))
@@ -37,10 +37,11 @@ static always_inline u32 next_present(const u64 *t, u32 i)
 	return i;
 }
 
-// One more than the last present entry below i, or 0.
-static always_inline u32 end_of_present(const u64 *t, u32 i)
+// One more than the last present entry below i down to first, or first. A
+// multiple of GROUP, too.
+static always_inline u32 end_of_present(const u64 *t, u32 i, u32 first)
 {
-	while (i > 0 && !(t[i - 1] & PTE_P))
+	while (i > first && !(t[i - 1] & PTE_P))
 		if (i % GROUP == 0 && group_empty(t + i - GROUP))
 			i -= GROUP;
 		else if (i % 4 == 0 && four_empty(t + i - 4))

@@ -51,7 +51,7 @@ static void flush_where(bool (*pick)(struct cpu *c, const void *arg),
 	for (u32 i = 0; i < cpu_count(); i++) {
 		struct cpu *c = cpu_of(i);
 
-		if (!has_guest_root(c) || !pick(c, arg))
+		if (!pick(c, arg) || !has_guest_root(c))
 			continue;
 		if (c == cpu_this()) {
 			tlb_flush_local();
